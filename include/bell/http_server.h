@@ -1,0 +1,139 @@
+/*
+ * HTTP/1.1 server (RFC 9112): routes, static files, and the way into WebSockets.
+ *
+ * Handlers run on the loop thread of their connection and must not block. A handler answers at once
+ * with bell_http_respond on the request, or defers and answers later from any thread. Requests that
+ * are pipelined are answered in their order.
+ */
+#ifndef BELL_HTTP_SERVER_H
+#define BELL_HTTP_SERVER_H
+
+#include "bell/slice.h"
+#include "bell/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct bell_http_server;
+struct bell_http_request;
+struct bell_ws_server;
+
+typedef struct {
+    size_t max_head_bytes;        /* request line and header fields; above: 431 (414 for the target). Default 16 KiB */
+    uint32_t max_header_count;    /* above: 431. Default 100 */
+    size_t max_body_bytes;        /* above: 413. Default 1 MiB */
+    uint32_t head_timeout_ms;     /* from the first byte (or the accept) to the end of the head: 408. Default 10,000 */
+    uint32_t body_timeout_ms;     /* from there to the end of the body: 408. Default 30,000 */
+    uint32_t keep_alive_ms;       /* silence between requests before the connection is closed. Default 60,000 */
+    uint32_t send_timeout_ms;     /* a response of which the peer takes nothing for so long. Default 30,000 */
+} bell_http_options;
+
+BELL_API void bell_http_options_init(bell_http_options *options);
+
+/* options NULL = defaults. Owned by the caller, outlives the I/O server. BELL_EINVAL, BELL_ENOMEM. */
+BELL_NODISCARD BELL_API bell_status bell_http_server_create(const bell_http_options *options,
+                                                            struct bell_http_server **out);
+/* Only before start or after stop. Takes NULL. */
+BELL_API void bell_http_server_destroy(struct bell_http_server *http);
+
+/*
+ * Routes, only before start. A pattern is a path whose segments are literal, ":name" (one segment)
+ * or, as the last one, "*" (any rest). Literal segments win over ":name", that over "*". A path that
+ * exists with other methods gives 405 with Allow. GET routes answer HEAD too. OPTIONS is answered
+ * with Allow.
+ * BELL_EINVAL a bad pattern, BELL_EEXISTS, BELL_ENOMEM, BELL_ESTATE after start.
+ */
+typedef void (*bell_http_handler_fn)(struct bell_http_request *request, void *user);
+BELL_NODISCARD BELL_API bell_status bell_http_server_route(struct bell_http_server *http,
+                                                           const char *method, const char *pattern,
+                                                           bell_http_handler_fn handler,
+                                                           void *user);
+
+/* WebSocket upgrades at this pattern go to ws (borrowed). Other GETs there get 426. */
+BELL_NODISCARD BELL_API bell_status bell_http_server_websocket(struct bell_http_server *http,
+                                                               const char *pattern,
+                                                               struct bell_ws_server *ws);
+
+typedef struct {
+    const char *index;         /* file for a path that ends in "/"; NULL = "index.html" */
+    const char *cache_control; /* of every answer; NULL = "no-cache" (keep, but ask each time) */
+    const char *immutable_prefix; /* files whose path below the directory begins so get
+                                     "public, max-age=31536000, immutable"; NULL = none */
+    const bell_slice (*headers)[2]; /* further fields (name, value) for every answer; copied */
+    size_t header_count;
+} bell_http_static_options;
+
+/*
+ * Serves the files below directory at prefix (which ends in "/"): ETag, Last-Modified, ranges (RFC
+ * 9110 section 14), FILE.br and FILE.gz where the client takes them, HEAD. Never leaves the
+ * directory, follows no link out of it, serves no name that begins with a dot. Only before start.
+ * Paths no route and no static prefix knows get 404.
+ */
+BELL_NODISCARD BELL_API bell_status bell_http_server_static(struct bell_http_server *http,
+                                                            const char *prefix,
+                                                            const char *directory,
+                                                            const bell_http_static_options *options);
+
+/* The request. Everything is borrowed until the handler (or on_open, or the guard) returns. */
+BELL_API bell_slice bell_http_request_method(const struct bell_http_request *request);
+/* The path, percent-decoded and without dot segments; always begins with "/". */
+BELL_API bell_slice bell_http_request_path(const struct bell_http_request *request);
+/* What stood after "?", as it came; empty when nothing. */
+BELL_API bell_slice bell_http_request_query(const struct bell_http_request *request);
+/* A header field by its name, in any case; empty when absent, the first when repeated. */
+BELL_API bell_slice bell_http_request_header(const struct bell_http_request *request,
+                                             const char *name);
+/* A cookie of the Cookie field; empty when absent (RFC 6265 section 5.4). */
+BELL_API bell_slice bell_http_request_cookie(const struct bell_http_request *request,
+                                             const char *name);
+/* What matched ":name" in the pattern; empty when there is none. */
+BELL_API bell_slice bell_http_request_param(const struct bell_http_request *request,
+                                            const char *name);
+BELL_API bell_slice bell_http_request_body(const struct bell_http_request *request);
+/* The peer's address as text, without port. */
+BELL_API bell_slice bell_http_request_peer(const struct bell_http_request *request);
+
+typedef struct {
+    bell_slice name;
+    bell_slice value;
+} bell_http_field;
+
+typedef struct {
+    uint16_t status;
+    bell_slice content_type;       /* empty = no such field */
+    bell_slice body;
+    const bell_http_field *fields; /* further header fields; names and values are checked */
+    size_t field_count;
+} bell_http_response;
+
+/*
+ * Answers the request; everything is copied. Once per request. BELL_EINVAL a bad status or field,
+ * BELL_ESTATE answered or deferred already, BELL_ENOMEM; after a failure the peer gets 500.
+ * A handler that returns without answer or deferral gives 500.
+ */
+BELL_NODISCARD BELL_API bell_status bell_http_respond(struct bell_http_request *request,
+                                                      const bell_http_response *response);
+
+/* A request to be answered later; never 0. */
+typedef uint64_t bell_http_exchange;
+
+/* Defers the answer; 0 when it was answered already. The request itself is gone when the handler returns. */
+BELL_API bell_http_exchange bell_http_request_defer(struct bell_http_request *request);
+
+/*
+ * Answers a deferred request. Any thread, once. A peer that has gone meanwhile is no error.
+ * BELL_EINVAL, BELL_ENOMEM: call again, or the peer waits until the connection ends.
+ */
+BELL_NODISCARD BELL_API bell_status bell_http_respond_later(struct bell_http_server *http,
+                                                            bell_http_exchange exchange,
+                                                            const bell_http_response *response);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

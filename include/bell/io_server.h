@@ -1,0 +1,70 @@
+/*
+ * I/O server: listeners and loops. The outermost part; it runs everything.
+ */
+#ifndef BELL_IO_SERVER_H
+#define BELL_IO_SERVER_H
+
+#include "bell/slice.h"
+#include "bell/status.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct bell_io_server;
+struct bell_http_server;
+
+typedef struct {
+    uint32_t threads;          /* loops; 0 = one per core this process may use. At most 64 */
+    uint32_t max_connections;  /* of the whole server; above, new ones are closed at once. Default 1,000,000 */
+    uint32_t backlog;          /* of each listener. Default 4,096 */
+} bell_io_options;
+
+BELL_API void bell_io_options_init(bell_io_options *options);
+
+/*
+ * options NULL = defaults. Borrows http, which outlives the result. Raises RLIMIT_NOFILE as far as
+ * it may. BELL_EINVAL, BELL_ENOMEM, BELL_EIO.
+ */
+BELL_NODISCARD BELL_API bell_status bell_io_server_create(struct bell_http_server *http,
+                                                          const bell_io_options *options,
+                                                          struct bell_io_server **out);
+/* Stops first if need be. Takes NULL. */
+BELL_API void bell_io_server_destroy(struct bell_io_server *io);
+
+/*
+ * Binds "ADDR:PORT" ("127.0.0.1:8080", "[::1]:8080"; port 0 = any free one) and listens; several
+ * calls give several listeners. Only before start; connections wait in the backlog until then.
+ * BELL_EINVAL, BELL_EADDRINUSE, BELL_EACCES, BELL_EIO; BELL_ESTATE after start.
+ */
+BELL_NODISCARD BELL_API bell_status bell_io_server_listen(struct bell_io_server *io,
+                                                          const char *address);
+/* The port of the listener with this index (order of listen calls); 0 when there is none. */
+BELL_API uint16_t bell_io_server_port(const struct bell_io_server *io, size_t index);
+
+/* Starts the loop threads and returns. BELL_ESTATE when started before, BELL_ENOMEM, BELL_EIO. */
+BELL_NODISCARD BELL_API bell_status bell_io_server_start(struct bell_io_server *io);
+/* start, then waits until stop or drain is complete. */
+BELL_NODISCARD BELL_API bell_status bell_io_server_run(struct bell_io_server *io);
+
+/*
+ * Graceful end: stops accepting, finishes HTTP requests, closes WebSockets with 1001; whatever is left after
+ * timeout_ms is dropped. Returns at once; wait with bell_io_server_wait or run. Any thread, and
+ * signal handlers.
+ */
+BELL_API void bell_io_server_drain(struct bell_io_server *io, uint32_t timeout_ms);
+/* Waits until all loops have ended. Not on a loop thread. */
+BELL_API void bell_io_server_wait(struct bell_io_server *io);
+/* Drops everything, ends the loops, waits for them. Every on_close has run afterwards. Not on a loop thread. */
+BELL_API void bell_io_server_stop(struct bell_io_server *io);
+
+/* The number of loops that run. */
+BELL_API uint32_t bell_io_server_threads(const struct bell_io_server *io);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,190 @@
+/*
+ * WebSocket server: turns HTTP upgrades into connections and their messages into callbacks of one
+ * component (RFC 6455).
+ *
+ * Callback order is a promise: on_open first; then any number of on_message, on_drain and on_error;
+ * on_close exactly once and last. All callbacks of a connection run on its loop thread. Every call
+ * below is legal inside every callback, closing the connection itself included.
+ */
+#ifndef BELL_WS_SERVER_H
+#define BELL_WS_SERVER_H
+
+#include "bell/slice.h"
+#include "bell/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct bell_ws_server;
+struct bell_http_request;
+struct bell_guard;
+
+/* A connection: unique among all connections of all servers of this process's life; never 0. */
+typedef uint64_t bell_conn;
+
+/* The values are the opcodes of RFC 6455 section 5.2. */
+typedef enum { BELL_TEXT = 1, BELL_BINARY = 2 } bell_message_type;
+
+typedef struct {
+    bell_slice data;        /* (borrowed until the callback returns) text is checked UTF-8 */
+    bell_message_type type; /* as the peer sent it */
+} bell_message;
+
+/* Who ended the connection. */
+typedef enum {
+    BELL_CLOSED_BY_PEER,   /* a Close frame or the end of the stream came from the peer */
+    BELL_CLOSED_BY_US,     /* bell_ws_close or bell_ws_abort */
+    BELL_CLOSED_BY_ENGINE, /* a broken rule, a limit, a time-out, a failed socket, or stopping */
+} bell_close_origin;
+
+typedef struct {
+    bell_slice reason;        /* (borrowed until the callback returns) may be empty */
+    bell_close_origin origin;
+    uint16_t code;            /* RFC 6455 section 7.4.1; 1005 = none given, 1006 = no Close frame */
+} bell_close_event;
+
+/*
+ * The application. Copied at creation; any callback may be NULL.
+ *
+ * on_open     the handshake was answered; request is borrowed until the callback returns
+ * on_message  one whole message
+ * on_drain    the queue of this connection has fallen to half of its limit again after
+ *             bell_ws_queued_bytes had passed that mark
+ * on_error    why the connection is about to fail: BELL_EPROTO (the peer broke the protocol),
+ *             BELL_ELIMIT (a message or queue limit), BELL_ETIMEOUT (heartbeat), BELL_EIO (socket),
+ *             BELL_ENOMEM. on_close follows, from the engine, without further help.
+ * on_close    last word; the handle is stale when it returns
+ */
+struct bell_component {
+    void (*on_open)(struct bell_ws_server *ws, bell_conn conn,
+                    const struct bell_http_request *request, void *user);
+    void (*on_message)(struct bell_ws_server *ws, bell_conn conn, const bell_message *message,
+                       void *user);
+    void (*on_drain)(struct bell_ws_server *ws, bell_conn conn, void *user);
+    void (*on_error)(struct bell_ws_server *ws, bell_conn conn, bell_status error, void *user);
+    void (*on_close)(struct bell_ws_server *ws, bell_conn conn, const bell_close_event *event,
+                     void *user);
+    void *user; /* (borrowed) last argument of every callback */
+};
+
+typedef struct {
+    size_t max_message_bytes;    /* whole message; above: Close 1009. Default 1 MiB */
+    size_t max_frame_bytes;      /* one frame's payload; above: Close 1009. Default 1 MiB */
+    size_t max_queue_bytes;      /* waiting to be sent to one peer; above: Close 1013. Default 4 MiB */
+    uint32_t max_queue_messages; /* likewise, counted. Default 65,536 */
+    uint32_t heartbeat_ms;       /* a Ping after so much silence of the peer; 0 = never. Default 30,000 */
+    uint32_t idle_timeout_ms;    /* silence after which a peer counts as dead; 0 = never. Default 75,000 */
+    uint32_t close_timeout_ms;   /* wait for the peer's Close after ours. Default 5,000 */
+    const char *const *subprotocols; /* (borrowed during create) in order of preference; RFC 6455 1.9 */
+    size_t subprotocol_count;
+} bell_ws_options;
+
+BELL_API void bell_ws_options_init(bell_ws_options *options);
+
+/*
+ * Copies component and options (NULL = defaults). The result is owned by the caller and must
+ * outlive the HTTP server it is given to.
+ * BELL_EINVAL a limit of 0 or a bad sub-protocol name, BELL_ENOMEM.
+ */
+BELL_NODISCARD BELL_API bell_status bell_ws_server_create(const struct bell_component *component,
+                                                          const bell_ws_options *options,
+                                                          struct bell_ws_server **out);
+/* Only before start or after stop. Takes NULL. Destroys its guards. */
+BELL_API void bell_ws_server_destroy(struct bell_ws_server *ws);
+
+/*
+ * Guards are asked in the order in which they were added; the first refusal holds.
+ * Takes the guard over, also on failure. Only before start. BELL_ENOMEM, BELL_ESTATE.
+ */
+BELL_NODISCARD BELL_API bell_status bell_ws_server_add_guard(struct bell_ws_server *ws,
+                                                             struct bell_guard *guard);
+
+/*
+ * Queues one message, whole or not at all; data is copied. Any thread; messages of one thread to
+ * one connection keep their order.
+ * BELL_ECLOSED  the connection is gone or closing (from a foreign thread it may also go later)
+ * BELL_ELIMIT   the queue is full: the connection is being closed with 1013
+ * BELL_EINVAL   text that is not UTF-8; BELL_ENOMEM
+ */
+BELL_NODISCARD BELL_API bell_status bell_ws_send(struct bell_ws_server *ws, bell_conn conn,
+                                                 bell_message_type type, bell_slice data);
+
+/*
+ * Starts the closing handshake: what is queued goes out first, then the Close frame. on_close comes
+ * after the peer's answer or close_timeout_ms. Closing twice is fine. Any thread.
+ * BELL_EINVAL   a code that must not be sent (RFC 6455 section 7.4: not 1000-1003, 1007-1014 or
+ *               3000-4999), a reason over 123 bytes or not UTF-8
+ * BELL_ECLOSED, BELL_ENOMEM
+ */
+BELL_NODISCARD BELL_API bell_status bell_ws_close(struct bell_ws_server *ws, bell_conn conn,
+                                                  uint16_t code, bell_slice reason);
+
+/* Drops the TCP connection at once, with whatever is queued; on_close tells 1006. Any thread. */
+BELL_API void bell_ws_abort(struct bell_ws_server *ws, bell_conn conn);
+
+/*
+ * Topics: who is subscribed gets what is published, on whatever loop it lives. A topic exists while
+ * it has subscribers. A connection's subscriptions end with it.
+ *
+ * subscribe and unsubscribe: only on the connection's own loop thread (in its callbacks or in a task
+ * run by bell_ws_run). Subscribing twice is BELL_OK; leaving a topic one is not in is BELL_ENOTFOUND.
+ * BELL_ELIMIT: a name of 0 or over 255 bytes, or over 1,024 topics for one connection.
+ */
+BELL_NODISCARD BELL_API bell_status bell_ws_subscribe(struct bell_ws_server *ws, bell_conn conn,
+                                                      bell_slice topic);
+BELL_NODISCARD BELL_API bell_status bell_ws_unsubscribe(struct bell_ws_server *ws, bell_conn conn,
+                                                        bell_slice topic);
+
+/*
+ * Queues one message for every subscriber but except (0 = for all). The frame is made once and
+ * shared. Any thread; what one thread publishes and sends reaches each connection in that order.
+ * BELL_EINVAL (text that is not UTF-8, a bad name), BELL_ENOMEM.
+ */
+BELL_NODISCARD BELL_API bell_status bell_ws_publish(struct bell_ws_server *ws, bell_slice topic,
+                                                    bell_message_type type, bell_slice data,
+                                                    bell_conn except);
+
+/*
+ * The same for every open connection of this server but except. Any thread.
+ */
+BELL_NODISCARD BELL_API bell_status bell_ws_broadcast(struct bell_ws_server *ws,
+                                                      bell_message_type type, bell_slice data,
+                                                      bell_conn except);
+
+/*
+ * Runs task on the loop thread of conn, soon, after everything the calling thread has sent to that
+ * loop before. If the connection is gone by then the task runs all the same, with conn 0, so that it
+ * can free what it holds. Any thread. On failure (BELL_ENOMEM) the task does not run.
+ */
+typedef void (*bell_ws_task_fn)(struct bell_ws_server *ws, bell_conn conn, void *user);
+BELL_NODISCARD BELL_API bell_status bell_ws_run(struct bell_ws_server *ws, bell_conn conn,
+                                                bell_ws_task_fn task, void *user);
+
+/*
+ * The application's own pointer of a connection, NULL at first; get gives NULL for a stale handle.
+ * Only on the connection's loop thread. It is still there in on_close, which should free it.
+ */
+BELL_API void bell_ws_set_user(struct bell_ws_server *ws, bell_conn conn, void *user);
+BELL_API void *bell_ws_get_user(struct bell_ws_server *ws, bell_conn conn);
+
+/* Bytes waiting to be sent; 0 for a stale handle. Only on the connection's loop thread. */
+BELL_API size_t bell_ws_queued_bytes(struct bell_ws_server *ws, bell_conn conn);
+
+/* The sub-protocol that was agreed on; empty when none. Only on the connection's loop thread. */
+BELL_API bell_slice bell_ws_subprotocol(struct bell_ws_server *ws, bell_conn conn);
+
+/* The peer's address as text ("192.0.2.1", "2001:db8::1"); empty when stale. Only on its loop thread. */
+BELL_API bell_slice bell_ws_peer_address(struct bell_ws_server *ws, bell_conn conn);
+
+/* Open connections of this server, all loops. Any thread; a moment's value. */
+BELL_API uint64_t bell_ws_connection_count(const struct bell_ws_server *ws);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,33 @@
+/*
+ * All allocation of the project goes through here, so that tests can count it and make the N-th
+ * call fail. Any thread.
+ */
+#ifndef BELL_BASE_MEM_H
+#define BELL_BASE_MEM_H
+
+#include "bell/slice.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Owned memory, or NULL when there is none. A size of 0 gives a valid pointer. */
+void *bell_mem_alloc(size_t size_bytes);
+/* The same, filled with zero bytes. */
+void *bell_mem_zalloc(size_t size_bytes);
+/* count elements of size_bytes each, zeroed; NULL also when the product overflows. */
+void *bell_mem_zalloc_array(size_t count, size_t size_bytes);
+/* As realloc(3): on failure NULL and the old block stays. */
+void *bell_mem_resize(void *p, size_t size_bytes);
+/* A zero-terminated owned copy of a slice, or NULL. */
+char *bell_mem_copy_text(bell_slice s);
+/* NULL is fine. */
+void bell_mem_free(void *p);
+
+/* For tests: blocks given out and not yet freed. */
+int64_t bell_mem_live(void);
+/* For tests: the n-th allocation from now (1 = the next) fails, later ones work; 0 switches it off. */
+void bell_mem_fail_at(int64_t n);
+/* For tests: did the planned failure happen? */
+_Bool bell_mem_failed(void);
+
+#endif
