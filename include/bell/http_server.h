@@ -60,12 +60,17 @@ BELL_NODISCARD BELL_API bell_status bell_http_server_websocket(struct bell_http_
                                                                struct bell_ws_server *ws);
 
 typedef struct {
+    bell_slice name;
+    bell_slice value;
+} bell_http_field;
+
+typedef struct {
     const char *index;         /* file for a path that ends in "/"; NULL = "index.html" */
     const char *cache_control; /* of every answer; NULL = "no-cache" (keep, but ask each time) */
     const char *immutable_prefix; /* files whose path below the directory begins so get
                                      "public, max-age=31536000, immutable"; NULL = none */
-    const bell_slice (*headers)[2]; /* further fields (name, value) for every answer; copied */
-    size_t header_count;
+    const bell_http_field *fields; /* further header fields of every answer; copied */
+    size_t field_count;
 } bell_http_static_options;
 
 /*
@@ -78,6 +83,25 @@ BELL_NODISCARD BELL_API bell_status bell_http_server_static(struct bell_http_ser
                                                             const char *prefix,
                                                             const char *directory,
                                                             const bell_http_static_options *options);
+
+/* One file in memory, all borrowed for the server's life. */
+typedef struct {
+    bell_slice path;         /* below the prefix, without a leading "/" */
+    bell_slice content_type;
+    bell_slice plain;
+    bell_slice brotli;       /* the same, compressed; empty = none */
+    bell_slice gzip;
+    bell_slice etag;         /* strong, without quotes, of the plain content */
+} bell_http_file;
+
+/*
+ * The same as bell_http_server_static for files that live in memory: for programs that carry their
+ * web parts inside. files is borrowed for the server's life. Only before start.
+ */
+BELL_NODISCARD BELL_API bell_status bell_http_server_files(struct bell_http_server *http,
+                                                           const char *prefix,
+                                                           const bell_http_file *files, size_t count,
+                                                           const bell_http_static_options *options);
 
 /* The request. Everything is borrowed until the handler (or on_open, or the guard) returns. */
 BELL_API bell_slice bell_http_request_method(const struct bell_http_request *request);
@@ -97,11 +121,6 @@ BELL_API bell_slice bell_http_request_param(const struct bell_http_request *requ
 BELL_API bell_slice bell_http_request_body(const struct bell_http_request *request);
 /* The peer's address as text, without port. */
 BELL_API bell_slice bell_http_request_peer(const struct bell_http_request *request);
-
-typedef struct {
-    bell_slice name;
-    bell_slice value;
-} bell_http_field;
 
 typedef struct {
     uint16_t status;
