@@ -1,0 +1,252 @@
+/*
+ * The options of the server. This table is the only place where they stand: file, environment,
+ * command line and manual read it. A new option is one line here and one field in config.h.
+ */
+#include "desk/config/config.h"
+
+#include "base/compiler.h"
+
+#include <arpa/inet.h>
+#include <stddef.h>
+#include <string.h>
+
+enum { ADDRESS_BYTES = 64, PORT_DIGITS = 5, MAX_PORT = 65535, DAY_S = 24 * 60 * 60 };
+
+/* "127.0.0.1:8080" or "[::1]:8080". */
+static const char *check_listen(bell_slice value)
+{
+    static const char FAULT[] = "must be ADDR:PORT, for example 127.0.0.1:8080 or [::1]:8080";
+    const char *colon = value.n == 0 ? NULL : memrchr(value.p, ':', value.n);
+    if (colon == NULL) {
+        return FAULT;
+    }
+    bell_slice host = bell_slice_make(value.p, (size_t)(colon - value.p));
+    bell_slice port = bell_slice_make(colon + 1, value.n - host.n - 1);
+    uint32_t number = 0;
+    if (port.n == 0 || port.n > PORT_DIGITS) {
+        return FAULT;
+    }
+    for (size_t i = 0; i < port.n; i++) {
+        if (port.p[i] < '0' || port.p[i] > '9') {
+            return FAULT;
+        }
+        number = number * 10 + (uint32_t)(port.p[i] - '0');
+    }
+    bool v6 = host.n >= 2 && host.p[0] == '[' && host.p[host.n - 1] == ']';
+    if (v6) {
+        host = bell_slice_make(host.p + 1, host.n - 2);
+    }
+    char text[ADDRESS_BYTES];
+    unsigned char address[sizeof(struct in6_addr)];
+    if (number > MAX_PORT || host.n >= sizeof text) {
+        return FAULT;
+    }
+    memcpy(text, host.p, host.n);
+    text[host.n] = '\0';
+    return inet_pton(v6 ? AF_INET6 : AF_INET, text, address) == 1 ? NULL : FAULT;
+}
+
+/* "https://desk.example" or "http://host:8080": scheme and host, nothing behind. */
+static const char *check_public_url(bell_slice value)
+{
+    static const char FAULT[] = "must be like https://desk.example, without a path";
+    if (value.n == 0) {
+        return NULL;
+    }
+    static const char *const SCHEMES[] = {"http://", "https://"};
+    for (size_t i = 0; i < BELL_ARRAY_LEN(SCHEMES); i++) {
+        size_t n = strlen(SCHEMES[i]);
+        if (value.n <= n || memcmp(value.p, SCHEMES[i], n) != 0) {
+            continue;
+        }
+        for (size_t k = n; k < value.n; k++) {
+            unsigned char c = (unsigned char)value.p[k];
+            if (c <= ' ' || c >= 0x7f || strchr("/?#@\"'\\<>", c) != NULL) {
+                return FAULT;
+            }
+        }
+        return NULL;
+    }
+    return FAULT;
+}
+
+#define AT(field)         .offset = offsetof(struct config, field)
+#define NUMBER(low, high) .type = OPTION_NUMBER, .min = (low), .max = (high)
+
+static const struct option OPTIONS[] = {
+    {.name = "config",
+     .argument = "FILE",
+     AT(config_file),
+     .type = OPTION_TEXT,
+     .needs_value = true,
+     .help = "Reads options from this file. Each line is \"key value\" or \"key = value\" with the "
+             "names of this list; lines that begin with # are comments."},
+    {.name = "data",
+     .argument = "DIR",
+     .value = "./data",
+     AT(data),
+     .type = OPTION_TEXT,
+     .needs_value = true,
+     .help = "The folder that holds everything the desk keeps. It is made when it is not there."},
+    {.name = "log-level",
+     .argument = "LEVEL",
+     .value = "info",
+     AT(log_level),
+     .type = OPTION_LEVEL,
+     .reloadable = true,
+     .help = "How much is written to standard error: error, warn, info or debug."},
+    {.name = "listen",
+     .argument = "ADDR:PORT",
+     .value = "127.0.0.1:8080",
+     AT(listen),
+     .type = OPTION_LIST,
+     .check = check_listen,
+     .needs_value = true,
+     .serve_only = true,
+     .help = "Where the server listens; several may be given. Port 0 takes any free one."},
+    {.name = "public-url",
+     .argument = "URL",
+     .value = "",
+     AT(public_url),
+     .type = OPTION_TEXT,
+     .max = 256,
+     .check = check_public_url,
+     .serve_only = true,
+     .help = "The address people use, when a proxy stands before the server. Printed links begin "
+             "with it, and with https:// the session cookie is marked Secure."},
+    {.name = "threads",
+     .argument = "N",
+     .value = "0",
+     AT(threads),
+     NUMBER(0, 64),
+     .serve_only = true,
+     .help = "Threads that serve connections; 0 means one per core."},
+    {.name = "readers",
+     .argument = "N",
+     .value = "2",
+     AT(readers),
+     NUMBER(1, 16),
+     .serve_only = true,
+     .help = "Threads that read from the store and check passwords."},
+    {.name = "message-rate",
+     .argument = "N",
+     .value = "2",
+     AT(message_rate),
+     NUMBER(1, 1000000),
+     .serve_only = true,
+     .help = "Messages a visitor may send per second in the long run."},
+    {.name = "message-burst",
+     .argument = "N",
+     .value = "20",
+     AT(message_burst),
+     NUMBER(1, 1000000),
+     .serve_only = true,
+     .help = "Messages a visitor may send at once."},
+    {.name = "command-rate",
+     .argument = "N",
+     .value = "50",
+     AT(command_rate),
+     NUMBER(1, 1000000),
+     .serve_only = true,
+     .help = "Commands of any kind a connection may send per second in the long run."},
+    {.name = "command-burst",
+     .argument = "N",
+     .value = "200",
+     AT(command_burst),
+     NUMBER(1, 1000000),
+     .serve_only = true,
+     .help = "Commands of any kind a connection may send at once."},
+    {.name = "connections-per-address",
+     .argument = "N",
+     .value = "50",
+     AT(connections_per_address),
+     NUMBER(1, 1000000),
+     .serve_only = true,
+     .help = "WebSocket connections that may be open from one address (IPv6: from one /64)."},
+    {.name = "conversations-per-address",
+     .argument = "N",
+     .value = "20",
+     AT(conversations_per_address),
+     NUMBER(1, 1000000),
+     .serve_only = true,
+     .help = "New conversations from one address within conversations-window-s."},
+    {.name = "conversations-window-s",
+     .argument = "SECONDS",
+     .value = "3600",
+     AT(conversations_window_s),
+     NUMBER(1, DAY_S),
+     .serve_only = true,
+     .help = "The time that conversations-per-address counts over."},
+    {.name = "login-attempts",
+     .argument = "N",
+     .value = "10",
+     AT(login_attempts),
+     NUMBER(1, 1000000),
+     .serve_only = true,
+     .help = "Log-ins that may be tried for one account, and from one address, within "
+             "login-window-s."},
+    {.name = "login-window-s",
+     .argument = "SECONDS",
+     .value = "900",
+     AT(login_window_s),
+     NUMBER(1, DAY_S),
+     .serve_only = true,
+     .help = "The time that login-attempts counts over."},
+    {.name = "session-days",
+     .argument = "DAYS",
+     .value = "30",
+     AT(session_days),
+     NUMBER(1, 3650),
+     .serve_only = true,
+     .help = "Days without use after which a log-in of an agent ends."},
+    {.name = "presence-grace-ms",
+     .argument = "MS",
+     .value = "5000",
+     AT(presence_grace_ms),
+     NUMBER(0, 600000),
+     .serve_only = true,
+     .help = "How long an agent whose connection was lost still counts as being there."},
+    {.name = "queue-commands",
+     .argument = "N",
+     .value = "16384",
+     AT(queue_commands),
+     NUMBER(16, 1048576),
+     .serve_only = true,
+     .help = "Commands that may wait for the store; above, they are refused as busy."},
+    {.name = "batch-commands",
+     .argument = "N",
+     .value = "512",
+     AT(batch_commands),
+     NUMBER(1, 65536),
+     .serve_only = true,
+     .help = "Commands that share one transaction at most."},
+    {.name = "send-queue-bytes",
+     .argument = "BYTES",
+     .value = "4194304",
+     AT(send_queue_bytes),
+     NUMBER(65536, 1073741824),
+     .serve_only = true,
+     .help = "What may wait to be sent to one connection; above, it is closed with 1013."},
+    {.name = "event-history",
+     .argument = "N",
+     .value = "1000000",
+     AT(event_history),
+     NUMBER(1000, 1000000000),
+     .serve_only = true,
+     .help = "Desk events that are kept, so that consoles can catch up after an absence."},
+    {.name = "drain-timeout-ms",
+     .argument = "MS",
+     .value = "10000",
+     AT(drain_timeout_ms),
+     NUMBER(0, 600000),
+     .serve_only = true,
+     .help = "How long stopping waits for connections to end by themselves."},
+};
+
+#undef AT
+#undef NUMBER
+
+struct option_table config_options(void)
+{
+    return (struct option_table){OPTIONS, BELL_ARRAY_LEN(OPTIONS)};
+}
