@@ -1,0 +1,83 @@
+/*
+ * I/O: the one narrow interface to the kernel, in completion style.
+ *
+ * What is wanted is submitted; what has happened comes back as completions, one callback each, while
+ * bell_io_turn runs. Receiving and accepting go on until stopped; of sends one is in flight per
+ * stream. Back ends are whole files: io_epoll.c (every Linux). Belongs to one loop thread, but for
+ * bell_io_wake.
+ */
+#ifndef BELL_NET_IO_H
+#define BELL_NET_IO_H
+
+#include "bell/net/address.h"
+#include "bell/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+/* Most pieces of one send. */
+enum { BELL_IO_MAX_PIECES = 64 };
+
+struct bell_io;
+
+enum bell_io_kind { BELL_IO_LISTENER, BELL_IO_STREAM };
+
+/*
+ * A socket known to the back end; embedded by its owner, whose memory stays until the end of the
+ * turn in which it is closed. Fields are the back end's but for fd, which may be read: -1 when closed.
+ */
+struct bell_io_handle {
+    int fd;
+    uint8_t kind;          /* enum bell_io_kind */
+    bool is_receiving;     /* also: accepting */
+    bool is_send_waiting;  /* a send met a full socket */
+    bool is_registered;
+};
+
+/* Completions. user is that of bell_io_create. Any submission is legal inside. */
+typedef struct {
+    /* A connection came in; fd is the owner's. */
+    void (*on_accept)(struct bell_io_handle *listener, int fd, const bell_address *peer, void *user);
+    /* No further connection can be accepted now (descriptors or memory ended): accepting is stopped. */
+    void (*on_accept_failed)(struct bell_io_handle *listener, void *user);
+    /*
+     * BELL_OK with n > 0: bytes, which may be changed, valid until the callback returns. BELL_OK
+     * with n 0: the peer's end of the stream; receiving is stopped. Else the stream is broken:
+     * BELL_ECLOSED (reset) or BELL_EIO.
+     */
+    void (*on_receive)(struct bell_io_handle *stream, bell_status st, char *bytes, size_t n,
+                       void *user);
+    /* The send in flight is over: n bytes were taken (it may be 0: send again), or it failed. */
+    void (*on_sent)(struct bell_io_handle *stream, bell_status st, size_t n, void *user);
+    /* bell_io_wake was called, once or more. */
+    void (*on_wake)(void *user);
+} bell_io_events;
+
+/* Copies events. BELL_ENOMEM, BELL_EIO. */
+BELL_NODISCARD bell_status bell_io_create(const bell_io_events *events, void *user,
+                                          struct bell_io **out);
+/* The handles must have been closed. Takes NULL. */
+void bell_io_destroy(struct bell_io *io);
+
+/* Makes a socket known; the handle owns fd from then on, also on failure. BELL_ENOMEM, BELL_EIO. */
+BELL_NODISCARD bell_status bell_io_open(struct bell_io *io, struct bell_io_handle *h, int fd,
+                                        enum bell_io_kind kind);
+/* Starts or stops receiving (accepting). BELL_EIO. */
+BELL_NODISCARD bell_status bell_io_receive(struct bell_io *io, struct bell_io_handle *h, bool on);
+/*
+ * Sends from count pieces (at most BELL_IO_MAX_PIECES). Either it is over at once: BELL_OK and
+ * *sent bytes were taken, at least one; or it is in flight: BELL_EAGAIN, on_sent will tell, and
+ * the bytes must stay until then; or the stream is broken: BELL_ECLOSED, BELL_EIO.
+ */
+BELL_NODISCARD bell_status bell_io_send(struct bell_io *io, struct bell_io_handle *h,
+                                        const struct iovec *pieces, int count, size_t *sent);
+/* Forgets and closes the socket. No completion of this handle comes any more. */
+void bell_io_close(struct bell_io *io, struct bell_io_handle *h);
+/* Makes the running or next turn return soon. Any thread and signal handlers. */
+void bell_io_wake(struct bell_io *io);
+/* Waits at most timeout_ms (-1 = for ever) and delivers what has completed. BELL_EIO. */
+BELL_NODISCARD bell_status bell_io_turn(struct bell_io *io, int timeout_ms);
+
+#endif

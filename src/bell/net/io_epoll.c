@@ -1,0 +1,276 @@
+/*
+ * I/O back end on epoll, level-triggered.
+ *
+ * A stream is read once per turn and readiness, into one large buffer that all share: whoever sends
+ * without end waits for its next turn. Events of a handle that was closed in the same turn are
+ * recognised by its fd of -1; its memory stays until the turn ends.
+ */
+#include "bell/net/io.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    EVENTS_PER_TURN = 512,
+    ACCEPTS_PER_TURN = 64, /* of one listener */
+    RECEIVE_BYTES = 256 * 1024,
+};
+
+struct bell_io {
+    bell_io_events events;
+    void *user;
+    int epoll_fd;
+    int wake_fd;
+    struct epoll_event ready[EVENTS_PER_TURN];
+    char received[RECEIVE_BYTES];
+};
+
+static bell_status from_errno(int error)
+{
+    switch (error) {
+    case ECONNRESET:
+    case EPIPE:
+    case ETIMEDOUT:
+    case ENOTCONN:
+        return BELL_ECLOSED;
+    case ENOMEM:
+    case ENOSPC:
+        return BELL_ENOMEM;
+    default:
+        return BELL_EIO;
+    }
+}
+
+static bell_status wake_watch(struct bell_io *io)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
+    return epoll_ctl(io->epoll_fd, EPOLL_CTL_ADD, io->wake_fd, &event) == 0 ? BELL_OK : BELL_EIO;
+}
+
+bell_status bell_io_create(const bell_io_events *events, void *user, struct bell_io **out)
+{
+    /* Not zeroed: the receive buffer's pages should not be touched before they are needed. */
+    struct bell_io *io = bell_mem_alloc(sizeof *io);
+    if (io == NULL) {
+        return BELL_ENOMEM;
+    }
+    io->events = *events;
+    io->user = user;
+    io->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (io->epoll_fd < 0) {
+        goto free_io;
+    }
+    io->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (io->wake_fd < 0) {
+        goto close_epoll;
+    }
+    if (wake_watch(io) != BELL_OK) {
+        goto close_wake;
+    }
+    *out = io;
+    return BELL_OK;
+
+close_wake:
+    (void)close(io->wake_fd);
+close_epoll:
+    (void)close(io->epoll_fd);
+free_io:
+    bell_mem_free(io);
+    return BELL_EIO;
+}
+
+void bell_io_destroy(struct bell_io *io)
+{
+    if (io != NULL) {
+        (void)close(io->wake_fd);
+        (void)close(io->epoll_fd);
+        bell_mem_free(io);
+    }
+}
+
+/* Tells the kernel what the handle waits for now. */
+static bell_status interest_update(struct bell_io *io, struct bell_io_handle *h)
+{
+    struct epoll_event event = {
+        .events = (h->is_receiving ? (uint32_t)EPOLLIN : 0U) |
+                  (h->is_send_waiting ? (uint32_t)EPOLLOUT : 0U),
+        .data.ptr = h,
+    };
+    int op = h->is_registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+    if (epoll_ctl(io->epoll_fd, op, h->fd, &event) != 0) {
+        return from_errno(errno);
+    }
+    h->is_registered = true;
+    return BELL_OK;
+}
+
+bell_status bell_io_open(struct bell_io *io, struct bell_io_handle *h, int fd,
+                         enum bell_io_kind kind)
+{
+    (void)io;
+    *h = (struct bell_io_handle){.fd = fd, .kind = (uint8_t)kind};
+    return BELL_OK;
+}
+
+bell_status bell_io_receive(struct bell_io *io, struct bell_io_handle *h, bool on)
+{
+    if (h->is_receiving == on) {
+        return BELL_OK;
+    }
+    h->is_receiving = on;
+    return interest_update(io, h);
+}
+
+bell_status bell_io_send(struct bell_io *io, struct bell_io_handle *h, const struct iovec *pieces,
+                         int count, size_t *sent)
+{
+    /* sendmsg wants a pointer to what it does not change. */
+    struct iovec copy[BELL_IO_MAX_PIECES];
+    for (int i = 0; i < count; i++) {
+        copy[i] = pieces[i];
+    }
+    struct msghdr message = {.msg_iov = copy, .msg_iovlen = (size_t)count};
+    for (;;) {
+        ssize_t n = count == 1
+                        ? send(h->fd, copy[0].iov_base, copy[0].iov_len, MSG_NOSIGNAL)
+                        : sendmsg(h->fd, &message, MSG_NOSIGNAL);
+        if (n > 0) {
+            *sent = (size_t)n;
+            return BELL_OK;
+        }
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0 && errno != EAGAIN && errno != ENOBUFS) {
+            return from_errno(errno);
+        }
+        h->is_send_waiting = true;
+        bell_status st = interest_update(io, h);
+        return st == BELL_OK ? BELL_EAGAIN : st;
+    }
+}
+
+void bell_io_close(struct bell_io *io, struct bell_io_handle *h)
+{
+    (void)io; /* closing the last descriptor of a socket removes it from the epoll set */
+    if (h->fd >= 0) {
+        (void)close(h->fd);
+        h->fd = -1;
+        h->is_receiving = false;
+        h->is_send_waiting = false;
+    }
+}
+
+void bell_io_wake(struct bell_io *io)
+{
+    int saved_errno = errno;
+    const uint64_t one = 1;
+    /* EAGAIN means that a wake-up is pending already. */
+    ssize_t n = write(io->wake_fd, &one, sizeof one);
+    (void)n;
+    errno = saved_errno;
+}
+
+/* Taking interest back cannot fail for a registered socket; if it did, the event would only repeat. */
+static void receive_stop(struct bell_io *io, struct bell_io_handle *h)
+{
+    bell_status st = bell_io_receive(io, h, false);
+    (void)st;
+}
+
+static void accept_ready(struct bell_io *io, struct bell_io_handle *h)
+{
+    for (int i = 0; i < ACCEPTS_PER_TURN && h->fd >= 0 && h->is_receiving; i++) {
+        struct sockaddr_storage from = {0};
+        socklen_t len = sizeof from;
+        int fd = accept4(h->fd, (struct sockaddr *)(void *)&from, &len,
+                         SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            bell_address peer = bell_address_from_sockaddr(&from);
+            io->events.on_accept(h, fd, &peer, io->user);
+            continue;
+        }
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            /* The event would come back at once, for ever; the owner decides when to go on. */
+            receive_stop(io, h);
+            io->events.on_accept_failed(h, io->user);
+            return;
+        }
+        if (errno == EAGAIN) {
+            return;
+        }
+        /* ECONNABORTED and the network errors of accept(2) concern that one connection. */
+    }
+}
+
+static void receive_ready(struct bell_io *io, struct bell_io_handle *h)
+{
+    ssize_t n;
+    do {
+        n = recv(h->fd, io->received, sizeof io->received, 0);
+    } while (n < 0 && errno == EINTR);
+    if (n > 0) {
+        io->events.on_receive(h, BELL_OK, io->received, (size_t)n, io->user);
+        return;
+    }
+    if (n < 0 && errno == EAGAIN) {
+        return;
+    }
+    bell_status st = n == 0 ? BELL_OK : from_errno(errno);
+    /* Else the end of the stream would be told again in every turn. */
+    receive_stop(io, h);
+    io->events.on_receive(h, st, io->received, 0, io->user);
+}
+
+static void handle_ready(struct bell_io *io, struct bell_io_handle *h, uint32_t what)
+{
+    if (h->kind == BELL_IO_LISTENER) {
+        accept_ready(io, h);
+        return;
+    }
+    if ((what & EPOLLOUT) != 0 && h->is_send_waiting) {
+        h->is_send_waiting = false;
+        if (interest_update(io, h) == BELL_OK) {
+            io->events.on_sent(h, BELL_OK, 0, io->user);
+        }
+        if (h->fd < 0) {
+            return;
+        }
+    }
+    if (h->is_receiving && (what & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) {
+        receive_ready(io, h);
+    } else if ((what & (EPOLLHUP | EPOLLERR)) != 0) {
+        /* Dead in both directions: told although nobody receives, since it cannot be masked. */
+        io->events.on_receive(h, BELL_ECLOSED, io->received, 0, io->user);
+    }
+}
+
+static void wake_ready(struct bell_io *io)
+{
+    uint64_t count;
+    ssize_t n = read(io->wake_fd, &count, sizeof count);
+    (void)n;
+    io->events.on_wake(io->user);
+}
+
+bell_status bell_io_turn(struct bell_io *io, int timeout_ms)
+{
+    int n = epoll_wait(io->epoll_fd, io->ready, EVENTS_PER_TURN, timeout_ms);
+    if (n < 0) {
+        return errno == EINTR ? BELL_OK : BELL_EIO;
+    }
+    for (int i = 0; i < n; i++) {
+        struct bell_io_handle *h = io->ready[i].data.ptr;
+        if (h == NULL) {
+            wake_ready(io);
+        } else if (h->fd >= 0) {
+            handle_ready(io, h, io->ready[i].events);
+        }
+    }
+    return BELL_OK;
+}

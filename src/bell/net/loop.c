@@ -1,0 +1,167 @@
+#include "bell/net/loop.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "bell/net/stream.h"
+#include "bell/net/stream_events.h"
+
+#include <signal.h>
+
+static _Thread_local struct bell_loop *current_loop;
+
+static void forward_accept(struct bell_io_handle *listener, int fd, const bell_address *peer,
+                           void *user)
+{
+    struct bell_loop *loop = user;
+    loop->events.on_accept(listener, fd, peer, loop->user);
+}
+
+static void forward_accept_failed(struct bell_io_handle *listener, void *user)
+{
+    struct bell_loop *loop = user;
+    loop->events.on_accept_failed(listener, loop->user);
+}
+
+static void forward_wake(void *user)
+{
+    struct bell_loop *loop = user;
+    loop->events.on_wake(loop->user);
+}
+
+bell_status bell_loop_init(struct bell_loop *loop, uint32_t index, const bell_loop_events *events,
+                           void *user)
+{
+    static const bell_io_events IO_EVENTS = {
+        .on_accept = forward_accept,
+        .on_accept_failed = forward_accept_failed,
+        .on_receive = bell_stream_on_receive,
+        .on_sent = bell_stream_on_sent,
+        .on_wake = forward_wake,
+    };
+    *loop = (struct bell_loop){.events = *events, .user = user, .index = index};
+    bell_status st = bell_io_create(&IO_EVENTS, loop, &loop->io);
+    if (st != BELL_OK) {
+        return st;
+    }
+    loop->now_ms = bell_clock_now_ms();
+    bell_timer_wheel_init(&loop->timers, loop->now_ms);
+    bell_mailbox_init(&loop->mailbox);
+    return BELL_OK;
+}
+
+void bell_loop_finish(struct bell_loop *loop)
+{
+    bell_mailbox_close(&loop->mailbox);
+    bell_mailbox_finish(&loop->mailbox);
+    bell_io_destroy(loop->io);
+}
+
+static void flush_dirty(struct bell_loop *loop)
+{
+    /* Streams that are marked meanwhile (more to send than one turn's share) wait for the next turn. */
+    struct bell_stream *s = loop->dirty;
+    loop->dirty = NULL;
+    while (s != NULL) {
+        struct bell_stream *next = s->next_dirty;
+        bell_stream_flush(s);
+        s = next;
+    }
+}
+
+/* Streams on the dirty list stay until the next turn has passed them. */
+void bell_loop_reap(struct bell_loop *loop)
+{
+    struct bell_stream *keep = NULL;
+    while (loop->closed != NULL) {
+        struct bell_stream *s = loop->closed;
+        loop->closed = s->next_closed;
+        if (s->is_dirty) {
+            s->next_closed = keep;
+            keep = s;
+        } else {
+            s->handler->on_closed(s);
+        }
+    }
+    loop->closed = keep;
+}
+
+static void read_clocks(struct bell_loop *loop)
+{
+    loop->now_ms = bell_clock_now_ms();
+    loop->now_s = bell_clock_wall_us() / 1000000;
+}
+
+static void *loop_main(void *user)
+{
+    struct bell_loop *loop = user;
+    /* Signals are for the threads of the application. */
+    sigset_t all;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_BLOCK, &all, NULL);
+    current_loop = loop;
+    read_clocks(loop);
+    loop->events.on_start(loop->user);
+    while (!atomic_load_explicit(&loop->must_stop, memory_order_acquire)) {
+        int timeout_ms = loop->dirty != NULL
+                             ? 0
+                             : bell_timer_wheel_timeout_ms(&loop->timers, bell_clock_now_ms());
+        bell_status st = bell_io_turn(loop->io, timeout_ms);
+        if (st != BELL_OK) {
+            bell_log(BELL_LOG_ERROR, "loop cannot wait loop=%u status=%s", loop->index,
+                     bell_status_name(st));
+            break;
+        }
+        read_clocks(loop);
+        bell_mailbox_drain(&loop->mailbox);
+        bell_timer_wheel_run(&loop->timers, loop->now_ms);
+        flush_dirty(loop);
+        bell_loop_reap(loop);
+    }
+    loop->events.on_stop(loop->user);
+    flush_dirty(loop);
+    flush_dirty(loop);
+    bell_loop_reap(loop);
+    bell_mailbox_close(&loop->mailbox);
+    current_loop = NULL;
+    return NULL;
+}
+
+bell_status bell_loop_start(struct bell_loop *loop)
+{
+    if (pthread_create(&loop->thread, NULL, loop_main, loop) != 0) {
+        return BELL_ENOMEM;
+    }
+    loop->is_running = true;
+    return BELL_OK;
+}
+
+void bell_loop_stop(struct bell_loop *loop)
+{
+    atomic_store_explicit(&loop->must_stop, true, memory_order_release);
+    bell_io_wake(loop->io);
+}
+
+void bell_loop_join(struct bell_loop *loop)
+{
+    if (loop->is_running) {
+        (void)pthread_join(loop->thread, NULL);
+        loop->is_running = false;
+    }
+}
+
+void bell_loop_post(struct bell_loop *loop, struct bell_mail *mail)
+{
+    if (bell_mailbox_post(&loop->mailbox, mail)) {
+        bell_io_wake(loop->io);
+    }
+}
+
+void bell_loop_wake(struct bell_loop *loop)
+{
+    bell_io_wake(loop->io);
+}
+
+struct bell_loop *bell_loop_current(void)
+{
+    return current_loop;
+}

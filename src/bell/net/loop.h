@@ -1,0 +1,70 @@
+/*
+ * Loop: one thread that owns its streams and timers whole.
+ *
+ * A turn: wait and deliver completions; deliver mails; fire timers; send what the turn has queued,
+ * one send per stream; free what was closed. Time is read once a turn. Nobody but the loop thread
+ * touches a loop, except bell_loop_post, bell_loop_wake and bell_loop_stop.
+ */
+#ifndef BELL_NET_LOOP_H
+#define BELL_NET_LOOP_H
+
+#include "bell/net/io.h"
+#include "bell/net/mailbox.h"
+#include "bell/net/timer.h"
+#include "bell/status.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct bell_stream;
+
+/* What the owner of a loop is told; on the loop thread. */
+typedef struct {
+    void (*on_accept)(struct bell_io_handle *listener, int fd, const bell_address *peer, void *user);
+    void (*on_accept_failed)(struct bell_io_handle *listener, void *user);
+    /* Once per turn in which the loop was woken, before mails are delivered. */
+    void (*on_wake)(void *user);
+    /* First and last thing the thread does. */
+    void (*on_start)(void *user);
+    void (*on_stop)(void *user);
+} bell_loop_events;
+
+struct bell_loop {
+    struct bell_io *io;            /* (owned) */
+    struct bell_timer_wheel timers;
+    struct bell_mailbox mailbox;
+    uint64_t now_ms;               /* monotonic, of this turn */
+    int64_t now_s;                 /* wall clock, of this turn: seconds since 1970 */
+    struct bell_stream *dirty;     /* (borrowed) streams with something new to send */
+    struct bell_stream *closed;    /* (borrowed) streams to be freed at the end of the turn */
+    bell_loop_events events;
+    void *user;
+    pthread_t thread;
+    uint32_t index;                /* of this loop in its server */
+    atomic_bool must_stop;
+    bool is_running;               /* the thread was started and not yet joined */
+};
+
+/* BELL_ENOMEM, BELL_EIO. The loop must not move in memory. */
+BELL_NODISCARD bell_status bell_loop_init(struct bell_loop *loop, uint32_t index,
+                                          const bell_loop_events *events, void *user);
+/* The thread must have ended and all streams be closed. Discards mails. */
+void bell_loop_finish(struct bell_loop *loop);
+/* BELL_ENOMEM */
+BELL_NODISCARD bell_status bell_loop_start(struct bell_loop *loop);
+/* Asks the thread to end after its turn. Any thread and signal handlers. */
+void bell_loop_stop(struct bell_loop *loop);
+/* Waits for the end of the thread. Not on the loop's thread. */
+void bell_loop_join(struct bell_loop *loop);
+/* Gives a mail to the loop. Any thread. */
+void bell_loop_post(struct bell_loop *loop, struct bell_mail *mail);
+/* Any thread and signal handlers. */
+void bell_loop_wake(struct bell_loop *loop);
+/* The loop of the calling thread, NULL when it is none. */
+struct bell_loop *bell_loop_current(void);
+/* Frees the memory of streams closed since. For the end of a loop's life; turns do it themselves. */
+void bell_loop_reap(struct bell_loop *loop);
+
+#endif

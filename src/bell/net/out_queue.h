@@ -1,0 +1,48 @@
+/*
+ * Out queue: what waits to be sent to one peer, in order.
+ *
+ * Frames come whole. Small ones that only this peer gets are put together in one blob; shared ones
+ * are queued by reference. An empty queue holds no memory. Belongs to its stream's loop thread.
+ */
+#ifndef BELL_NET_OUT_QUEUE_H
+#define BELL_NET_OUT_QUEUE_H
+
+#include "bell/net/blob.h"
+#include "bell/slice.h"
+#include "bell/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+struct bell_out_node;
+
+struct bell_out_queue {
+    struct bell_out_node *head; /* (owned) being sent; NULL when empty */
+    struct bell_out_node *tail; /* (borrowed) last of the list */
+    size_t sent_bytes;          /* of the head's blob */
+    size_t bytes;               /* waiting, what is sent of the head left out */
+    uint32_t frames;            /* waiting or partly sent */
+};
+
+void bell_out_queue_finish(struct bell_out_queue *q);
+bool bell_out_queue_is_empty(const struct bell_out_queue *q);
+/*
+ * Appends head and payload as one frame, copied. BELL_ENOMEM: nothing was appended.
+ */
+BELL_NODISCARD bell_status bell_out_queue_copy(struct bell_out_queue *q, bell_slice head,
+                                               bell_slice payload);
+/* Appends a shared frame: takes a reference of its own. BELL_ENOMEM. */
+BELL_NODISCARD bell_status bell_out_queue_share(struct bell_out_queue *q, struct bell_blob *blob);
+/* The first bytes to send, at most max pieces. Returns the count. Valid until the next call. */
+int bell_out_queue_gather(const struct bell_out_queue *q, struct iovec *pieces, int max);
+/* So many bytes of what was gathered have been taken. */
+void bell_out_queue_consume(struct bell_out_queue *q, size_t count);
+/*
+ * Drops everything but the blob that is partly sent, so that what follows begins at a frame
+ * boundary.
+ */
+void bell_out_queue_drop_unsent(struct bell_out_queue *q);
+
+#endif

@@ -1,0 +1,191 @@
+#include "bell/net/stream.h"
+
+#include "bell/net/sock.h"
+#include "bell/net/stream_events.h"
+
+#include <assert.h>
+
+static void mark_dirty(struct bell_stream *s)
+{
+    if (!s->is_dirty) {
+        s->is_dirty = true;
+        s->next_dirty = s->loop->dirty;
+        s->loop->dirty = s;
+    }
+}
+
+bell_status bell_stream_open(struct bell_stream *s, struct bell_loop *loop, int fd,
+                             const struct bell_stream_handler *handler)
+{
+    *s = (struct bell_stream){.loop = loop, .handler = handler, .state = BELL_STREAM_OPEN};
+    bell_status st = bell_io_open(loop->io, &s->io, fd, BELL_IO_STREAM);
+    if (st == BELL_OK) {
+        st = bell_io_receive(loop->io, &s->io, true);
+    }
+    if (st != BELL_OK) {
+        bell_io_close(loop->io, &s->io);
+        s->state = BELL_STREAM_CLOSED;
+    }
+    return st;
+}
+
+/* The only place that marks a stream as closed. */
+static void close_now(struct bell_stream *s)
+{
+    assert(s->state != BELL_STREAM_CLOSED);
+    s->state = BELL_STREAM_CLOSED;
+    bell_io_close(s->loop->io, &s->io);
+    bell_out_queue_finish(&s->out);
+    s->next_closed = s->loop->closed;
+    s->loop->closed = s;
+}
+
+void bell_stream_close(struct bell_stream *s)
+{
+    if (s->state != BELL_STREAM_CLOSED) {
+        close_now(s);
+    }
+}
+
+static void broke(struct bell_stream *s, bell_status why)
+{
+    if (s->state == BELL_STREAM_CLOSED) {
+        return;
+    }
+    close_now(s);
+    s->handler->on_end(s, why);
+}
+
+void bell_stream_receive(struct bell_stream *s, bool on)
+{
+    if (s->state != BELL_STREAM_OPEN || s->has_peer_end) {
+        return;
+    }
+    bell_status st = bell_io_receive(s->loop->io, &s->io, on);
+    if (st != BELL_OK) {
+        broke(s, st);
+    }
+}
+
+bell_status bell_stream_send(struct bell_stream *s, bell_slice head, bell_slice payload)
+{
+    if (s->state != BELL_STREAM_OPEN) {
+        return BELL_ECLOSED;
+    }
+    bell_status st = bell_out_queue_copy(&s->out, head, payload);
+    if (st == BELL_OK) {
+        mark_dirty(s);
+    }
+    return st;
+}
+
+bell_status bell_stream_send_blob(struct bell_stream *s, struct bell_blob *blob)
+{
+    if (s->state != BELL_STREAM_OPEN) {
+        return BELL_ECLOSED;
+    }
+    bell_status st = bell_out_queue_share(&s->out, blob);
+    if (st == BELL_OK) {
+        mark_dirty(s);
+    }
+    return st;
+}
+
+void bell_stream_end(struct bell_stream *s)
+{
+    if (s->state == BELL_STREAM_OPEN) {
+        s->state = BELL_STREAM_ENDING;
+        mark_dirty(s);
+        /* Receiving again if it was paused: the peer's end must be seen. */
+        if (!s->has_peer_end && bell_io_receive(s->loop->io, &s->io, true) != BELL_OK) {
+            broke(s, BELL_EIO);
+        }
+    }
+}
+
+static void all_sent(struct bell_stream *s)
+{
+    if (s->state != BELL_STREAM_ENDING) {
+        return;
+    }
+    if (s->has_peer_end) {
+        close_now(s);
+        return;
+    }
+    bell_sock_shutdown_send(s->io.fd);
+    s->state = BELL_STREAM_ENDED;
+}
+
+void bell_stream_flush(struct bell_stream *s)
+{
+    s->is_dirty = false;
+    if (s->state == BELL_STREAM_CLOSED || s->is_sending) {
+        return;
+    }
+    if (bell_out_queue_is_empty(&s->out)) {
+        all_sent(s);
+        return;
+    }
+    struct iovec pieces[BELL_IO_MAX_PIECES];
+    size_t sent = 0;
+    int count = bell_out_queue_gather(&s->out, pieces, BELL_IO_MAX_PIECES);
+    bell_status st = bell_io_send(s->loop->io, &s->io, pieces, count, &sent);
+    if (st == BELL_EAGAIN) {
+        s->is_sending = true;
+        return;
+    }
+    if (st != BELL_OK) {
+        broke(s, st);
+        return;
+    }
+    bell_out_queue_consume(&s->out, sent);
+    if (bell_out_queue_is_empty(&s->out)) {
+        all_sent(s);
+    } else {
+        mark_dirty(s); /* its next share in the next turn */
+    }
+    if (s->state == BELL_STREAM_OPEN) {
+        s->handler->on_sent(s);
+    }
+}
+
+static struct bell_stream *stream_of(struct bell_io_handle *h)
+{
+    return (struct bell_stream *)(void *)h; /* io is the first member */
+}
+
+void bell_stream_on_receive(struct bell_io_handle *h, bell_status st, char *bytes, size_t n,
+                            void *user)
+{
+    struct bell_stream *s = stream_of(h);
+    (void)user;
+    if (st != BELL_OK) {
+        broke(s, st);
+        return;
+    }
+    if (n > 0) {
+        if (s->state == BELL_STREAM_OPEN) {
+            s->handler->on_receive(s, bytes, n);
+        }
+        return;
+    }
+    s->has_peer_end = true;
+    if (s->state == BELL_STREAM_ENDED) {
+        close_now(s);
+    } else if (s->state == BELL_STREAM_OPEN) {
+        s->handler->on_end(s, BELL_OK);
+    }
+}
+
+void bell_stream_on_sent(struct bell_io_handle *h, bell_status st, size_t n, void *user)
+{
+    struct bell_stream *s = stream_of(h);
+    (void)user;
+    s->is_sending = false;
+    if (st != BELL_OK) {
+        broke(s, st);
+        return;
+    }
+    bell_out_queue_consume(&s->out, n);
+    mark_dirty(s);
+}
