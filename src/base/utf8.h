@@ -13,7 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Where a check stands: in the middle of a character, or (all 0) between two. All fields are private. */
+/* Where a check stands: in the middle of a character, or (all 0) between two. All fields are
+ * private. */
 struct bell_utf8 {
     uint8_t missing; /* continuation bytes still to come */
     uint8_t min;     /* the next one lies between min ... */

@@ -31,11 +31,12 @@ struct bell_ws_assembler {
     struct bell_ws_decoder decoder;
     size_t max_message_bytes;
     struct bell_ws_partial *message; /* (owned) what has come of a message; NULL while nothing */
-    struct bell_ws_partial *control; /* (owned) what has come of a control frame; NULL while nothing */
-    struct bell_utf8 utf8;           /* of the text message under way */
-    uint8_t type;                    /* bell_message_type of the message under way; 0 = none */
-    bool has_ended;                  /* a Close frame or an error came: the rest is ignored */
-    uint16_t close_code;             /* after an error: how to close */
+    struct bell_ws_partial
+        *control;          /* (owned) what has come of a control frame; NULL while nothing */
+    struct bell_utf8 utf8; /* of the text message under way */
+    uint8_t type;          /* bell_message_type of the message under way; 0 = none */
+    bool has_ended;        /* a Close frame or an error came: the rest is ignored */
+    uint16_t close_code;   /* after an error: how to close */
 };
 
 /*

@@ -16,7 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Bytes of the header: 2, 4 or 10, and 4 more when masked. The length is written in its shortest form. */
+/* Bytes of the header: 2, 4 or 10, and 4 more when masked. The length is written in its shortest
+ * form. */
 size_t bell_ws_encoder_header_size(uint64_t payload_bytes, bool is_masked);
 
 /* Writes a header to out, which has room for it (at most BELL_WS_HEADER_MAX_BYTES); its size. */

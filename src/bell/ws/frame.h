@@ -29,7 +29,8 @@ enum bell_ws_opcode {
     BELL_WS_PONG = 0xa,
 };
 
-/* Which end of the connection we are: a client masks what it sends, a server must not (section 5.1). */
+/* Which end of the connection we are: a client masks what it sends, a server must not
+ * (section 5.1). */
 enum bell_ws_role { BELL_WS_SERVER, BELL_WS_CLIENT };
 
 enum {

@@ -1,5 +1,6 @@
 /*
- * Opening handshake, the server's side (RFC 6455 section 4.2): from a request's fields to an answer.
+ * Opening handshake, the server's side (RFC 6455 section 4.2): from a request's fields to an
+ * answer.
  *
  * Pure, no allocation, any thread.
  */
@@ -48,7 +49,8 @@ typedef struct {
      */
     uint16_t status;
     char accept[BELL_WS_ACCEPT_BYTES + 1]; /* Sec-WebSocket-Accept; zero-terminated */
-    bell_slice protocol; /* the agreed sub-protocol, one of those supported (same bytes); empty = none */
+    bell_slice
+        protocol; /* the agreed sub-protocol, one of those supported (same bytes); empty = none */
 } bell_ws_handshake_result;
 
 /*

@@ -1,0 +1,62 @@
+#include "bell/ws/mask.h"
+
+#include <string.h>
+
+enum { WORD_BYTES = 8, WORDS_PER_STEP = 4, STEP_BYTES = WORD_BYTES * WORDS_PER_STEP };
+
+/* The highest bit of each byte of a word: set in what is not ASCII. */
+static const uint64_t NOT_ASCII = 0x8080808080808080u;
+
+/* The key twice, in memory order, so that the order of bytes in a word does not matter. */
+static uint64_t key_word(const uint8_t key[BELL_WS_KEY_BYTES])
+{
+    uint64_t word;
+    memcpy(&word, key, BELL_WS_KEY_BYTES);
+    memcpy((char *)&word + BELL_WS_KEY_BYTES, key, BELL_WS_KEY_BYTES);
+    return word;
+}
+
+bool bell_ws_mask_apply(char *p, size_t n, const uint8_t key[BELL_WS_KEY_BYTES])
+{
+    uint64_t mask = key_word(key);
+    uint64_t seen = 0;
+    while (n >= STEP_BYTES) {
+        uint64_t words[WORDS_PER_STEP];
+        memcpy(words, p, sizeof words);
+        for (size_t i = 0; i < WORDS_PER_STEP; i++) {
+            words[i] ^= mask;
+            seen |= words[i];
+        }
+        memcpy(p, words, sizeof words);
+        p += STEP_BYTES;
+        n -= STEP_BYTES;
+    }
+    while (n >= WORD_BYTES) {
+        uint64_t word;
+        memcpy(&word, p, sizeof word);
+        word ^= mask;
+        seen |= word;
+        memcpy(p, &word, sizeof word);
+        p += WORD_BYTES;
+        n -= WORD_BYTES;
+    }
+    if (n > 0) { /* fewer than a word; the unused bytes of it are 0, and so ASCII */
+        uint64_t word = 0;
+        uint64_t cut_mask = 0;
+        memcpy(&word, p, n);
+        memcpy(&cut_mask, &mask, n);
+        word ^= cut_mask;
+        seen |= word;
+        memcpy(p, &word, n);
+    }
+    return (seen & NOT_ASCII) == 0;
+}
+
+void bell_ws_mask_rotate(uint8_t key[BELL_WS_KEY_BYTES], size_t n)
+{
+    uint8_t turned[BELL_WS_KEY_BYTES];
+    for (size_t i = 0; i < BELL_WS_KEY_BYTES; i++) {
+        turned[i] = key[(i + n) % BELL_WS_KEY_BYTES];
+    }
+    memcpy(key, turned, sizeof turned);
+}
