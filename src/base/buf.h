@@ -27,7 +27,8 @@ void bell_buf_clear(struct bell_buf *b);
 /* BELL_ELIMIT over max_bytes, BELL_ENOMEM; in both cases nothing was added. */
 BELL_NODISCARD bell_status bell_buf_append(struct bell_buf *b, bell_slice s);
 /* printf into the buf; the final zero byte is not counted. */
-BELL_NODISCARD bell_status bell_buf_printf(struct bell_buf *b, const char *fmt, ...) BELL_PRINTF(2, 3);
+BELL_NODISCARD bell_status bell_buf_printf(struct bell_buf *b, const char *fmt, ...)
+    BELL_PRINTF(2, 3);
 /* Room for at least size_bytes after n; write there, then add to n. */
 BELL_NODISCARD bell_status bell_buf_reserve(struct bell_buf *b, size_t size_bytes);
 /* Removes the first count bytes (count <= n). */

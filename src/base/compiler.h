@@ -10,6 +10,7 @@
 #define BELL_UNUSED            __attribute__((unused))
 #define BELL_ARRAY_LEN(a)      (sizeof(a) / sizeof((a)[0]))
 /* The struct that holds this member: for intrusive lists and callbacks given a member's address. */
-#define BELL_CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
+#define BELL_CONTAINER_OF(ptr, type, member)                                                       \
+    ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 #endif

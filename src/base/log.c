@@ -51,6 +51,7 @@ bell_status bell_log_level_parse(bell_slice name, enum bell_log_level *out)
     return BELL_EINVAL;
 }
 
+BELL_PRINTF(2, 0)
 static void write_line(enum bell_log_level level, const char *fmt, va_list args)
 {
     int saved_errno = errno;

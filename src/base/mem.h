@@ -25,7 +25,8 @@ void bell_mem_free(void *p);
 
 /* For tests: blocks given out and not yet freed. */
 int64_t bell_mem_live(void);
-/* For tests: the n-th allocation from now (1 = the next) fails, later ones work; 0 switches it off. */
+/* For tests: the n-th allocation from now (1 = the next) fails, later ones work; 0 switches it off.
+ */
 void bell_mem_fail_at(int64_t n);
 /* For tests: did the planned failure happen? */
 _Bool bell_mem_failed(void);

@@ -9,13 +9,17 @@
 
 const char *bell_status_name(bell_status st)
 {
-    switch (st) { BELL_STATUS_MAP(STATUS_NAME) }
+    switch (st) {
+        BELL_STATUS_MAP(STATUS_NAME)
+    }
     return "unknown";
 }
 
 const char *bell_status_text(bell_status st)
 {
-    switch (st) { BELL_STATUS_MAP(STATUS_TEXT) }
+    switch (st) {
+        BELL_STATUS_MAP(STATUS_TEXT)
+    }
     return "unknown";
 }
 

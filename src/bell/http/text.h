@@ -13,17 +13,48 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* One or more tchar (RFC 9110 section 5.6.2). */
+/* What a byte may be part of: bits of bell_http_char_classes. */
+typedef enum {
+    BELL_HTTP_TCHAR = 1,  /* token (RFC 9110 section 5.6.2) */
+    BELL_HTTP_FIELD = 2,  /* field value: VCHAR, SP, HTAB, obs-text (RFC 9110 section 5.5) */
+    BELL_HTTP_VCHAR = 4,  /* visible ASCII */
+    BELL_HTTP_URI = 8,    /* VCHAR but for those no user agent leaves unescaped: " # < > */
+    BELL_HTTP_HOST = 16,  /* unreserved (RFC 3986 section 2.3) */
+} bell_http_char_class;
+
+extern const uint8_t bell_http_char_classes[256];
+
+static inline bool bell_http_char_is(char c, bell_http_char_class class_bit)
+{
+    return (bell_http_char_classes[(uint8_t)c] & (unsigned)class_bit) != 0;
+}
+
+static inline bool bell_http_is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* ASCII letters only; other bytes are themselves. */
+static inline char bell_http_lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+
+/* How many bytes at the front of [p, p + n) belong to a class. */
+size_t bell_http_span_of(const char *p, size_t n, bell_http_char_class class_bit);
+/* The same for BELL_HTTP_FIELD, eight bytes at a time. */
+size_t bell_http_span_of_field(const char *p, size_t n);
+
+/* One or more tchar. */
 bool bell_http_is_token(bell_slice s);
-/* No control character but HTAB; may be empty (RFC 9110 section 5.5, obs-text allowed). */
+/* No control character but HTAB; may be empty. */
 bool bell_http_is_field_value(bell_slice s);
-bool bell_http_is_tchar(char c);
-/* VCHAR, SP, HTAB or obs-text. */
-bool bell_http_is_field_char(char c);
 /* The value of a hexadecimal digit of either case, -1 for anything else. */
 int bell_http_hex_value(char c);
-/* ASCII letters only; bytes from 0x80 on are themselves. */
-char bell_http_lower(char c);
+/*
+ * The byte that "%" and two digits stand for, -1 when s does not begin with an escape.
+ */
+int bell_http_percent_value(bell_slice s);
 /* Equal but for the case of ASCII letters. */
 bool bell_http_equal_nocase(bell_slice a, bell_slice b);
 /* Without SP and HTAB at both ends. */

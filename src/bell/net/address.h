@@ -1,5 +1,6 @@
 /*
- * Addresses: "ADDR:PORT" for listeners, peers as text, networks for block lists. No I/O, any thread.
+ * Addresses: "ADDR:PORT" for listeners, peers as text, networks for block lists. No I/O, any
+ * thread.
  */
 #ifndef BELL_NET_ADDRESS_H
 #define BELL_NET_ADDRESS_H
@@ -26,8 +27,8 @@ typedef struct {
 } bell_network;
 
 /*
- * "127.0.0.1:8080", "[::1]:8080", ":8080" (any IPv4 and IPv6), port 0 = any. Names are not looked up;
- * only "localhost" is known. BELL_EINVAL.
+ * "127.0.0.1:8080", "[::1]:8080", ":8080" (any IPv4 and IPv6), port 0 = any. Names are not looked
+ * up; only "localhost" is known. BELL_EINVAL.
  */
 BELL_NODISCARD bell_status bell_address_parse_listen(const char *text, struct sockaddr_storage *out,
                                                      socklen_t *out_len);

@@ -1,10 +1,10 @@
 /*
  * I/O: the one narrow interface to the kernel, in completion style.
  *
- * What is wanted is submitted; what has happened comes back as completions, one callback each, while
- * bell_io_turn runs. Receiving and accepting go on until stopped; of sends one is in flight per
- * stream. Back ends are whole files: io_epoll.c (every Linux). Belongs to one loop thread, but for
- * bell_io_wake.
+ * What is wanted is submitted; what has happened comes back as completions, one callback each,
+ * while bell_io_turn runs. Receiving and accepting go on until stopped; of sends one is in flight
+ * per stream. Back ends are whole files: io_epoll.c (every Linux). Belongs to one loop thread, but
+ * for bell_io_wake.
  */
 #ifndef BELL_NET_IO_H
 #define BELL_NET_IO_H
@@ -26,21 +26,24 @@ enum bell_io_kind { BELL_IO_LISTENER, BELL_IO_STREAM };
 
 /*
  * A socket known to the back end; embedded by its owner, whose memory stays until the end of the
- * turn in which it is closed. Fields are the back end's but for fd, which may be read: -1 when closed.
+ * turn in which it is closed. Fields are the back end's but for fd, which may be read: -1 when
+ * closed.
  */
 struct bell_io_handle {
     int fd;
-    uint8_t kind;          /* enum bell_io_kind */
-    bool is_receiving;     /* also: accepting */
-    bool is_send_waiting;  /* a send met a full socket */
+    uint8_t kind;         /* enum bell_io_kind */
+    bool is_receiving;    /* also: accepting */
+    bool is_send_waiting; /* a send met a full socket */
     bool is_registered;
 };
 
 /* Completions. user is that of bell_io_create. Any submission is legal inside. */
 typedef struct {
     /* A connection came in; fd is the owner's. */
-    void (*on_accept)(struct bell_io_handle *listener, int fd, const bell_address *peer, void *user);
-    /* No further connection can be accepted now (descriptors or memory ended): accepting is stopped. */
+    void (*on_accept)(struct bell_io_handle *listener, int fd, const bell_address *peer,
+                      void *user);
+    /* No further connection can be accepted now (descriptors or memory ended): accepting is
+     * stopped. */
     void (*on_accept_failed)(struct bell_io_handle *listener, void *user);
     /*
      * BELL_OK with n > 0: bytes, which may be changed, valid until the callback returns. BELL_OK

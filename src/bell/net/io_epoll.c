@@ -136,9 +136,8 @@ bell_status bell_io_send(struct bell_io *io, struct bell_io_handle *h, const str
     }
     struct msghdr message = {.msg_iov = copy, .msg_iovlen = (size_t)count};
     for (;;) {
-        ssize_t n = count == 1
-                        ? send(h->fd, copy[0].iov_base, copy[0].iov_len, MSG_NOSIGNAL)
-                        : sendmsg(h->fd, &message, MSG_NOSIGNAL);
+        ssize_t n = count == 1 ? send(h->fd, copy[0].iov_base, copy[0].iov_len, MSG_NOSIGNAL)
+                               : sendmsg(h->fd, &message, MSG_NOSIGNAL);
         if (n > 0) {
             *sent = (size_t)n;
             return BELL_OK;
@@ -176,7 +175,8 @@ void bell_io_wake(struct bell_io *io)
     errno = saved_errno;
 }
 
-/* Taking interest back cannot fail for a registered socket; if it did, the event would only repeat. */
+/* Taking interest back cannot fail for a registered socket; if it did, the event would only repeat.
+ */
 static void receive_stop(struct bell_io *io, struct bell_io_handle *h)
 {
     bell_status st = bell_io_receive(io, h, false);
@@ -188,8 +188,8 @@ static void accept_ready(struct bell_io *io, struct bell_io_handle *h)
     for (int i = 0; i < ACCEPTS_PER_TURN && h->fd >= 0 && h->is_receiving; i++) {
         struct sockaddr_storage from = {0};
         socklen_t len = sizeof from;
-        int fd = accept4(h->fd, (struct sockaddr *)(void *)&from, &len,
-                         SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int fd =
+            accept4(h->fd, (struct sockaddr *)(void *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
             bell_address peer = bell_address_from_sockaddr(&from);
             io->events.on_accept(h, fd, &peer, io->user);

@@ -58,7 +58,8 @@ void bell_loop_finish(struct bell_loop *loop)
 
 static void flush_dirty(struct bell_loop *loop)
 {
-    /* Streams that are marked meanwhile (more to send than one turn's share) wait for the next turn. */
+    /* Streams that are marked meanwhile (more to send than one turn's share) wait for the next
+     * turn. */
     struct bell_stream *s = loop->dirty;
     loop->dirty = NULL;
     while (s != NULL) {

@@ -22,7 +22,8 @@ struct bell_stream;
 
 /* What the owner of a loop is told; on the loop thread. */
 typedef struct {
-    void (*on_accept)(struct bell_io_handle *listener, int fd, const bell_address *peer, void *user);
+    void (*on_accept)(struct bell_io_handle *listener, int fd, const bell_address *peer,
+                      void *user);
     void (*on_accept_failed)(struct bell_io_handle *listener, void *user);
     /* Once per turn in which the loop was woken, before mails are delivered. */
     void (*on_wake)(void *user);
@@ -32,19 +33,19 @@ typedef struct {
 } bell_loop_events;
 
 struct bell_loop {
-    struct bell_io *io;            /* (owned) */
+    struct bell_io *io; /* (owned) */
     struct bell_timer_wheel timers;
     struct bell_mailbox mailbox;
-    uint64_t now_ms;               /* monotonic, of this turn */
-    int64_t now_s;                 /* wall clock, of this turn: seconds since 1970 */
-    struct bell_stream *dirty;     /* (borrowed) streams with something new to send */
-    struct bell_stream *closed;    /* (borrowed) streams to be freed at the end of the turn */
+    uint64_t now_ms;            /* monotonic, of this turn */
+    int64_t now_s;              /* wall clock, of this turn: seconds since 1970 */
+    struct bell_stream *dirty;  /* (borrowed) streams with something new to send */
+    struct bell_stream *closed; /* (borrowed) streams to be freed at the end of the turn */
     bell_loop_events events;
     void *user;
     pthread_t thread;
-    uint32_t index;                /* of this loop in its server */
+    uint32_t index; /* of this loop in its server */
     atomic_bool must_stop;
-    bool is_running;               /* the thread was started and not yet joined */
+    bool is_running; /* the thread was started and not yet joined */
 };
 
 /* BELL_ENOMEM, BELL_EIO. The loop must not move in memory. */
@@ -64,7 +65,8 @@ void bell_loop_post(struct bell_loop *loop, struct bell_mail *mail);
 void bell_loop_wake(struct bell_loop *loop);
 /* The loop of the calling thread, NULL when it is none. */
 struct bell_loop *bell_loop_current(void);
-/* Frees the memory of streams closed since. For the end of a loop's life; turns do it themselves. */
+/* Frees the memory of streams closed since. For the end of a loop's life; turns do it themselves.
+ */
 void bell_loop_reap(struct bell_loop *loop);
 
 #endif

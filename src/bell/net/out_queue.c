@@ -12,8 +12,8 @@ struct bell_out_node {
 };
 
 /*
- * A copied frame that is alone gets a blob a little larger than itself, so that frames which come in
- * the same turn fit behind it; once there is a second blob a queue is forming and it gets more.
+ * A copied frame that is alone gets a blob a little larger than itself, so that frames which come
+ * in the same turn fit behind it; once there is a second blob a queue is forming and it gets more.
  */
 enum { FIRST_BLOB_BYTES = 256, NEXT_BLOB_BYTES = 4096, SHARE_FROM_BYTES = 512 };
 

@@ -2,7 +2,8 @@
  * Stream: one connected socket of a loop: bytes come in, a queue of frames goes out.
  *
  * Sending is asked for at any time and done once at the end of the turn. Closing marks at once and
- * frees at the end of the turn, where on_closed gives the memory back to the owner. Loop thread only.
+ * frees at the end of the turn, where on_closed gives the memory back to the owner. Loop thread
+ * only.
  *
  *     OPEN --end--> ENDING --all sent, our half shut--> ENDED --peer's end--> CLOSED
  *       \______________ close, or a broken socket, from any state ____________/
@@ -20,13 +21,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum bell_stream_state { BELL_STREAM_OPEN, BELL_STREAM_ENDING, BELL_STREAM_ENDED, BELL_STREAM_CLOSED };
+enum bell_stream_state {
+    BELL_STREAM_OPEN,
+    BELL_STREAM_ENDING,
+    BELL_STREAM_ENDED,
+    BELL_STREAM_CLOSED
+};
 
 struct bell_stream;
 
 /* The owner's side. Any call of this header is legal inside. */
 struct bell_stream_handler {
-    /* Bytes have come; they may be changed and are valid until the callback returns. Only while OPEN. */
+    /* Bytes have come; they may be changed and are valid until the callback returns. Only while
+     * OPEN. */
     void (*on_receive)(struct bell_stream *s, char *bytes, size_t n);
     /*
      * BELL_OK: the peer has ended its half; the stream stays OPEN for sending. Anything else: the
@@ -48,11 +55,12 @@ struct bell_stream {
     struct bell_stream *next_closed;
     uint8_t state; /* enum bell_stream_state */
     bool is_dirty;
-    bool is_sending;  /* a send is in flight */
+    bool is_sending;   /* a send is in flight */
     bool has_peer_end; /* the peer has ended its half */
 };
 
-/* Takes fd over, also on failure, and starts receiving. BELL_ENOMEM, BELL_EIO: on_closed does not come. */
+/* Takes fd over, also on failure, and starts receiving. BELL_ENOMEM, BELL_EIO: on_closed does not
+ * come. */
 BELL_NODISCARD bell_status bell_stream_open(struct bell_stream *s, struct bell_loop *loop, int fd,
                                             const struct bell_stream_handler *handler);
 /* Pauses or resumes receiving; nothing while it is not OPEN or has reached the peer's end. */
@@ -62,9 +70,10 @@ BELL_NODISCARD bell_status bell_stream_send(struct bell_stream *s, bell_slice he
                                             bell_slice payload);
 BELL_NODISCARD bell_status bell_stream_send_blob(struct bell_stream *s, struct bell_blob *blob);
 /*
- * The end of our half: what is queued goes out, then the peer is told, then the stream waits for the peer's
- * end and closes. Whatever the peer still sends is dropped unread. The caller sees to a deadline. (Closing
- * at once would reset the connection when bytes are unread, and the peer might lose our last ones.)
+ * The end of our half: what is queued goes out, then the peer is told, then the stream waits for
+ * the peer's end and closes. Whatever the peer still sends is dropped unread. The caller sees to a
+ * deadline. (Closing at once would reset the connection when bytes are unread, and the peer might
+ * lose our last ones.)
  */
 void bell_stream_end(struct bell_stream *s);
 /* Closes at once; what is queued is dropped. */

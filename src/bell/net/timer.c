@@ -53,7 +53,8 @@ static void place(struct bell_timer_wheel *w, struct bell_timer *t)
         list_insert(&w->near_slots[tick & MASK], t);
         return;
     }
-    /* Far slots are emptied at the first tick of their round; the last one stands for all beyond. */
+    /* Far slots are emptied at the first tick of their round; the last one stands for all beyond.
+     */
     uint64_t round = tick >> FAR_SHIFT;
     uint64_t last_round = (w->tick >> FAR_SHIFT) + BELL_TIMER_SLOTS - 1;
     list_insert(&w->far_slots[(round > last_round ? last_round : round) & MASK], t);

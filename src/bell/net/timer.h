@@ -2,8 +2,8 @@
  * Timers: a wheel of two levels, so that arming and cancelling cost the same whatever their number.
  *
  * Resolution is BELL_TIMER_TICK_MS: a timer fires up to one tick late, never early. The struct is
- * embedded by its owner. A connection re-arms its one timer lazily: when it fires the owner looks whether
- * the real deadline has moved. Belongs to one loop thread. See also h2o's and the Linux
+ * embedded by its owner. A connection re-arms its one timer lazily: when it fires the owner looks
+ * whether the real deadline has moved. Belongs to one loop thread. See also h2o's and the Linux
  * kernel's timer wheels.
  */
 #ifndef BELL_NET_TIMER_H
@@ -32,7 +32,8 @@ struct bell_timer_wheel {
 };
 
 void bell_timer_wheel_init(struct bell_timer_wheel *w, uint64_t now_ms);
-/* Arms, or moves when armed. Deadlines beyond the wheel (over half an hour) are looked at again in between. */
+/* Arms, or moves when armed. Deadlines beyond the wheel (over half an hour) are looked at again in
+ * between. */
 void bell_timer_arm(struct bell_timer_wheel *w, struct bell_timer *t, uint64_t deadline_ms,
                     bell_timer_fn on_time);
 void bell_timer_cancel(struct bell_timer_wheel *w, struct bell_timer *t);

@@ -8,7 +8,7 @@
 #include <pthread.h>
 
 struct bell_topic {
-    struct bell_topic *next; /* (owned) of the same bucket */
+    struct bell_topic *next;           /* (owned) of the same bucket */
     struct bell_topic_member *members; /* (owned) */
     uint32_t count;
     uint32_t capacity;
@@ -171,8 +171,8 @@ static bell_status join(struct bell_topic *topic, struct bell_topic_list *list, 
     bool has_room =
         make_room(&members, topic->count, &topic->capacity, FIRST_MEMBERS, sizeof *topic->members);
     topic->members = members;
-    has_room = has_room && make_room(&places, list->count, &list->capacity, FIRST_PLACES,
-                                     sizeof *list->places);
+    has_room = has_room &&
+               make_room(&places, list->count, &list->capacity, FIRST_PLACES, sizeof *list->places);
     list->places = places;
     if (!has_room) {
         return BELL_ENOMEM;

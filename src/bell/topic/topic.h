@@ -58,7 +58,8 @@ BELL_NODISCARD bell_status bell_topic_subscribe(struct bell_topic_table *table,
 BELL_NODISCARD bell_status bell_topic_unsubscribe(struct bell_topic_table *table,
                                                   struct bell_topic_list *list, bell_slice name);
 /*
- * Leaves all topics and frees the list's memory. Calls on_left with each topic's hash (may be NULL).
+ * Leaves all topics and frees the list's memory. Calls on_left with each topic's hash (may be
+ * NULL).
  */
 void bell_topic_leave_all(struct bell_topic_table *table, struct bell_topic_list *list,
                           void (*on_left)(uint64_t hash, void *user), void *user);
