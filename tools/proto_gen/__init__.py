@@ -1,0 +1,1 @@
+"""The parts of tools/gen_proto.py: the schema, and one writer per output."""
