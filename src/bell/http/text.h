@@ -15,11 +15,11 @@
 
 /* What a byte may be part of: bits of bell_http_char_classes. */
 typedef enum {
-    BELL_HTTP_TCHAR = 1,  /* token (RFC 9110 section 5.6.2) */
-    BELL_HTTP_FIELD = 2,  /* field value: VCHAR, SP, HTAB, obs-text (RFC 9110 section 5.5) */
-    BELL_HTTP_VCHAR = 4,  /* visible ASCII */
-    BELL_HTTP_URI = 8,    /* VCHAR but for those no user agent leaves unescaped: " # < > */
-    BELL_HTTP_HOST = 16,  /* unreserved (RFC 3986 section 2.3) */
+    BELL_HTTP_TCHAR = 1, /* token (RFC 9110 section 5.6.2) */
+    BELL_HTTP_FIELD = 2, /* field value: VCHAR, SP, HTAB, obs-text (RFC 9110 section 5.5) */
+    BELL_HTTP_VCHAR = 4, /* visible ASCII */
+    BELL_HTTP_URI = 8,   /* VCHAR but for those no user agent leaves unescaped: " # < > */
+    BELL_HTTP_HOST = 16, /* unreserved (RFC 3986 section 2.3) */
 } bell_http_char_class;
 
 extern const uint8_t bell_http_char_classes[256];
