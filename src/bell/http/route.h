@@ -22,6 +22,8 @@
 #define BELL_HTTP_MAX_PARAMS 16
 /* Of one pattern, slashes included. */
 #define BELL_HTTP_MAX_PATTERN_BYTES 1024
+/* Of one table. They are looked through one by one. */
+#define BELL_HTTP_MAX_ROUTES 4096
 
 struct bell_http_router;
 
@@ -56,7 +58,8 @@ void bell_http_router_destroy(struct bell_http_router *r);
 /*
  * Adds a route; method and pattern are copied. kind and value come back from match as they are.
  * BELL_EINVAL a method that is no token, a bad pattern; BELL_EEXISTS the same method and pattern
- * (names of parameters aside); BELL_ENOMEM. After a failure the table is as before.
+ * (names of parameters aside); BELL_ELIMIT over BELL_HTTP_MAX_ROUTES; BELL_ENOMEM. After a failure
+ * the table is as before.
  */
 BELL_NODISCARD bell_status bell_http_router_add(struct bell_http_router *r, bell_slice method,
                                                 bell_slice pattern, int kind, void *value);
