@@ -1,0 +1,61 @@
+# The front door. Meson builds (see meson.build); the scripts behind the targets are in tools/.
+#
+#   make run        install what is missing, build, start on http://127.0.0.1:8080 with data in ./data
+#   make test       install what is missing, build, run every suite
+#   make build      build everything: libbell, server, examples, bench programs, web
+#   make check      what CI runs: make test, then compilers, sanitizers, linters
+#   make bench      replay dialogues against a fresh server and print what was measured
+#   make torture    the long form: kill the server at random while dialogues run
+#   make fuzz       run each fuzz target for FUZZ_SECONDS (600)
+#   make clean      remove what was built; ./data stays
+#
+# ARGS goes to the program behind the target: make run ARGS="--listen 127.0.0.1:9000".
+
+RELEASE := build/release
+TEST := build/test
+SERVER := $(RELEASE)/src/cli/deskbell
+DESKBELL_DATA ?= ./data
+FUZZ_SECONDS ?= 600
+ARGS ?=
+
+.PHONY: run server test build check bench torture fuzz clean
+.DEFAULT_GOAL := build
+
+run: server
+	@exec $(SERVER) serve --data "$(DESKBELL_DATA)" $(ARGS)
+
+server:
+	@tools/setup.sh run
+	@tools/build_web.sh
+	@tools/build.sh $(RELEASE) src/cli/deskbell
+
+build:
+	@tools/setup.sh run
+	@tools/build_web.sh
+	@tools/build.sh $(RELEASE)
+
+test:
+	@tools/setup.sh test
+	@tools/build_web.sh
+	@tools/build.sh $(TEST)
+	@python3 tools/run_tests.py --build $(TEST) $(ARGS)
+
+check:
+	@.ci/run
+
+bench: build
+	@python3 bench/run.py --build $(RELEASE) $(ARGS)
+
+torture:
+	@tools/setup.sh run
+	@tools/build_web.sh
+	@tools/build.sh $(RELEASE)
+	@python3 tests/torture/torture.py --build $(RELEASE) --kills 200 $(ARGS)
+
+fuzz:
+	@tools/setup.sh check
+	@tools/build_web.sh
+	@tools/run_fuzz.sh $(FUZZ_SECONDS) $(ARGS)
+
+clean:
+	@rm -rf build web/*/dist

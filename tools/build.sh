@@ -1,0 +1,67 @@
+#!/bin/sh
+# Sets a build folder up if it is not there yet, then builds the targets (none = all).
+#
+#   tools/build.sh build/release [TARGET…]
+#
+# The folder's name says how it is built:
+#
+#   release  what people run: optimised, without tests
+#   test     what `make test` runs: optimised for debugging
+#   gcc      gcc, warnings are errors        clang  clang, likewise
+#   asan     gcc, AddressSanitizer and UndefinedBehaviorSanitizer
+#   tsan     gcc, ThreadSanitizer
+#   fuzz     clang, libFuzzer with both of asan
+set -eu
+cd "$(dirname "$0")/.."
+
+folder=$1
+shift
+case $(basename "$folder") in
+release) options='--buildtype=release -Dtests=false' ;;
+test) options='--buildtype=debugoptimized' ;;
+gcc)
+    CC=gcc
+    options='--buildtype=release -Dwerror=true'
+    ;;
+clang)
+    CC=clang
+    options='--buildtype=debugoptimized -Dwerror=true'
+    ;;
+asan) options='--buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false' ;;
+tsan) options='--buildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false' ;;
+fuzz)
+    CC=clang
+    options='--buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false -Dfuzz=true'
+    options="$options -Dtests=false"
+    ;;
+*)
+    echo "build: unknown kind of build folder: $folder" >&2
+    exit 2
+    ;;
+esac
+if [ -n "${CC:-}" ]; then
+    export CC
+fi
+
+mkdir -p "$folder"
+log="$folder/.setup-log"
+if [ ! -e "$folder/build.ninja" ]; then
+    echo "$folder: setting up" >&2
+    # shellcheck disable=SC2086 # a list of words
+    if ! meson setup "$folder" $options >"$log" 2>&1; then
+        tail -n 20 "$log" >&2
+        echo "$folder: meson failed (see above, and $log)" >&2
+        exit 1
+    fi
+fi
+
+# On a terminal ninja shows how far it is; else it speaks only when something is wrong.
+if ! [ -t 1 ]; then
+    output=$(ninja -C "$folder" --quiet "$@" 2>&1) || {
+        printf '%s\n' "$output" >&2
+        exit 1
+    }
+    printf '%s\n' "$output" | sed -e '/^ninja: no work to do\.$/d' -e '/^$/d' >&2
+elif ! ninja -C "$folder" -n "$@" | grep -q 'no work to do'; then
+    exec ninja -C "$folder" "$@"
+fi
