@@ -16,16 +16,21 @@ sys.dont_write_bytecode = True
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from proto_gen import c_codec, c_types  # noqa: E402
+from proto_gen import c_codec, c_types, typescript  # noqa: E402
 from proto_gen.schema import Schema, SchemaError, load  # noqa: E402
 
 
 def outputs(schema: Schema) -> dict[str, str]:
     c = "src/desk/proto/gen"
+    web = "web/protocol/src/gen"
     return {
         f"{c}/types.h": c_types.types_header(schema),
         f"{c}/decode.h": c_codec.decode_header(schema),
         f"{c}/encode.h": c_codec.encode_header(schema),
+        f"{web}/values.ts": typescript.values(schema),
+        **{f"{web}/{ch.name}.ts": typescript.channel(ch) for ch in schema.channels},
+        f"{web}/http.ts": typescript.http(schema),
+        f"{web}/limits.ts": typescript.limits(schema),
     }
 
 

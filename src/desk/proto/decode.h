@@ -1,8 +1,8 @@
 /*
  * Decoding: JSON text from outside becomes plain values, or a refusal that says what is wrong.
  *
- * Strict: one JSON object (RFC 8259) of UTF-8 without repeated names; no unknown fields; numbers are
- * integers written without fraction or exponent; everything is within the limits of the schema;
+ * Strict: one JSON object (RFC 8259) of UTF-8 without repeated names; no unknown fields; numbers
+ * are integers written without fraction or exponent; everything is within the limits of the schema;
  * characters are counted as Unicode code points; text holds no U+0000.
  *
  * There is one function per kind of text, all of the same shape; gen/decode.h lists them.
@@ -49,7 +49,8 @@ struct decode_failure {
     int64_t ref;
     bool has_id; /* of a post */
     desk_id id;
-    /* Which field, e.g. "text" or "items[3].number"; empty when it is none. Ends with a zero byte. */
+    /* Which field, e.g. "text" or "items[3].number"; empty when it is none. Ends with a zero byte.
+     */
     char field[DECODE_FIELD_MAX + 1];
 };
 

@@ -2,7 +2,7 @@
  * The protocol as plain C values: what clients ask (commands), what they are told (events), the
  * bodies of the HTTP interface, and the records and enums they are made of.
  *
- * docs/protocol.md says what they mean; schema/*.json is their source. Here they hold:
+ * docs/protocol.md says what they mean; the files in schema/ are their source. Here they hold:
  *
  *     absent fields   has_X is false; an absent text has p == NULL, an empty one does not
  *     time            microseconds since 1970 (milliseconds on the wire)
