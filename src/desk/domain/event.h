@@ -1,0 +1,99 @@
+/*
+ * Events: what has happened, in the words of the desk, with all that fan-out needs to know whom it
+ * concerns.
+ *
+ * A rule appends them; after the commit the bus hands them to those who told they want to hear.
+ * Desk events carry their number (1, 2, 3 … for the whole desk, without gaps); the others are for
+ * visitors or for the server itself and have number 0.
+ *
+ * Who hears of what (topics: `desk`, the visitor's, the agent's):
+ *
+ *   EVENT_MESSAGE        desk: desk_event message      visitor: message (but not the poster's
+ * connection) EVENT_CONVERSATION   desk: desk_event conversation visitor: state, if for_visitor
+ *   EVENT_RECEIPT        desk: desk_event receipt, if number > 0
+ *                        visitor: receipt, if for_visitor
+ *   EVENT_AGENT          desk: desk_event agent
+ *   EVENT_STATUS         desk: presence
+ *   EVENT_SESSION_ENDED  nobody; sockets of that session are closed with 4401
+ *
+ * A list belongs to one command and to the thread that runs it. Texts in events are borrowed from
+ * the command or from the list's arena: valid until the command is done, not longer.
+ */
+#ifndef DESK_DOMAIN_EVENT_H
+#define DESK_DOMAIN_EVENT_H
+
+#include "base/arena.h"
+#include "bell/slice.h"
+#include "bell/status.h"
+#include "desk/proto/types.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum event_type {
+    EVENT_MESSAGE,
+    EVENT_CONVERSATION,
+    EVENT_RECEIPT,
+    EVENT_AGENT,
+    EVENT_STATUS,
+    EVENT_SESSION_ENDED
+};
+
+/* EVENT_CONVERSATION: the state after the whole command. */
+struct conversation_changed {
+    struct conversation conversation;
+    bell_slice agent_name; /* who has it; .p NULL when nobody */
+};
+
+/* EVENT_RECEIPT */
+struct receipt_changed {
+    struct receipt receipt;
+    int64_t agent_delivered; /* up to here messages reached a console: for the visitor */
+};
+
+/* EVENT_STATUS */
+struct status_changed {
+    int64_t agent;
+    enum status status;
+};
+
+/* EVENT_SESSION_ENDED */
+struct session_ended {
+    int64_t session;
+    int64_t agent;
+};
+
+struct event {
+    struct event
+        *next; /* (borrowed) the one that happened after it in the same command; NULL at the end */
+    enum event_type type;
+    bool for_visitor; /* the visitor's connections hear of it */
+    int64_t number;   /* of the desk event; 0 = none, and the desk does not hear of it as such */
+    int64_t conversation; /* 0 where none is concerned */
+    desk_id visitor;      /* id of the visitor concerned; only with conversation > 0 */
+    union {
+        struct message message;              /* EVENT_MESSAGE */
+        struct conversation_changed changed; /* EVENT_CONVERSATION */
+        struct receipt_changed receipt;      /* EVENT_RECEIPT */
+        struct agent agent; /* EVENT_AGENT; connected is always false: the gateway knows */
+        struct status_changed status; /* EVENT_STATUS */
+        struct session_ended session; /* EVENT_SESSION_ENDED */
+    };
+};
+
+struct event_list {
+    struct event *first; /* NULL while empty */
+    struct event *last;
+    size_t count;
+    struct bell_arena arena; /* (owned) the events and texts made for them */
+};
+
+void event_list_init(struct event_list *list);
+void event_list_finish(struct event_list *list);
+/* Forgets all events; for a command that was undone. */
+void event_list_clear(struct event_list *list);
+/* A zeroed event at the end of the list; NULL when out of memory. */
+struct event *event_list_add(struct event_list *list, enum event_type type);
+
+#endif
