@@ -14,7 +14,6 @@
 RELEASE := build/release
 TEST := build/test
 SERVER := $(RELEASE)/src/cli/deskbell
-DESKBELL_DATA ?= ./data
 FUZZ_SECONDS ?= 600
 ARGS ?=
 
@@ -22,7 +21,7 @@ ARGS ?=
 .DEFAULT_GOAL := build
 
 run: server
-	@exec $(SERVER) serve --data "$(DESKBELL_DATA)" $(ARGS)
+	@exec $(SERVER) serve $(ARGS)
 
 server:
 	@tools/setup.sh run
