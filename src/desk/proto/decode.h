@@ -16,7 +16,8 @@
  *     BELL_EPROTO  refused: *why tells the sender's mistake
  *     BELL_ENOMEM  no memory, or more than the arena's limit; why->error is ERROR_BUSY
  *
- * Any thread. All memory is bounded by the arena's limit and by DECODE_MAX_BYTES of input.
+ * Any thread. Memory is bounded by the arena's limit and, until the call returns, by the limits
+ * below.
  */
 #ifndef DESK_PROTO_DECODE_H
 #define DESK_PROTO_DECODE_H
@@ -35,7 +36,9 @@
  * post whose 8,000 characters are all written as two \u escapes of 6 bytes: below 100 KB.
  */
 #define COMMAND_MAX_BYTES (128 * 1024)
-/* The same for events and HTTP responses: what the desk's own side has made. */
+/* No command has so many fields; more is refused before memory is spent on it. */
+#define COMMAND_MAX_VALUES 64
+/* The longest for events and HTTP responses: what the desk's own side has made. */
 #define EVENT_MAX_BYTES (16 * 1024 * 1024)
 /* Deeper nesting than this is refused before it is parsed; no value here needs more than 4. */
 #define DECODE_MAX_DEPTH 8
