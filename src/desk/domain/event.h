@@ -87,6 +87,11 @@ struct event_list {
     struct event *last;
     size_t count;
     struct bell_arena arena; /* (owned) the events and texts made for them */
+    /*
+     * Whose command it was, in the submitter's own words: the gateway puts the connection here in
+     * run, so that fan-out can spare the poster his own message. 0 = nobody's; init zeroes it.
+     */
+    uint64_t origin;
 };
 
 void event_list_init(struct event_list *list);
