@@ -98,14 +98,15 @@ static uint16_t condition_status(const bell_http_head *head, const bell_http_sta
         if (!etag_is_listed(head, IF_MATCH, etag, true)) {
             return PRECONDITION_FAILED;
         }
-    } else if (condition_date(head, BELL_LIT("If-Unmodified-Since"), now_s, &date) &&
+    } else if (file->mtime_s >= 0 &&
+               condition_date(head, BELL_LIT("If-Unmodified-Since"), now_s, &date) &&
                file->mtime_s > date) {
         return PRECONDITION_FAILED;
     }
     if (bell_http_head_has(head, IF_NONE_MATCH)) {
         return etag_is_listed(head, IF_NONE_MATCH, etag, false) ? NOT_MODIFIED : OK;
     }
-    if (condition_date(head, BELL_LIT("If-Modified-Since"), now_s, &date) &&
+    if (file->mtime_s >= 0 && condition_date(head, BELL_LIT("If-Modified-Since"), now_s, &date) &&
         file->mtime_s <= date) {
         return NOT_MODIFIED;
     }
@@ -239,10 +240,19 @@ static const char *answer_etag_suffix(bell_http_encoding encoding)
     return "";
 }
 
-/* Size and time to the nanosecond stand for the content, the suffix for its encoding: a strong tag.
+/*
+ * Size and time to the nanosecond, or what the caller gives, stand for the content, the suffix for
+ * its encoding: a strong tag.
  */
 static void answer_make_etag(struct bell_http_static_answer *a, const bell_http_static_file *file)
 {
+    if (file->tag.n > 0) {
+        assert(file->tag.n <= BELL_HTTP_MAX_TAG_BYTES);
+        int tag_bytes = (int)file->tag.n;
+        (void)snprintf(a->etag, sizeof a->etag, "\"%.*s%s\"", tag_bytes, file->tag.p,
+                       answer_etag_suffix(file->encoding));
+        return;
+    }
     (void)snprintf(a->etag, sizeof a->etag, "\"%" PRIx64 "-%" PRIx64 ".%" PRIx32 "%s\"",
                    file->size_bytes, (uint64_t)file->mtime_s, file->mtime_ns,
                    answer_etag_suffix(file->encoding));
@@ -252,8 +262,10 @@ static void answer_add_validators(struct bell_http_static_answer *a,
                                   const bell_http_static_file *file)
 {
     answer_add(a, BELL_LIT("ETag"), bell_slice_from(a->etag));
-    bell_http_date_format(file->mtime_s, a->last_modified);
-    answer_add(a, BELL_LIT("Last-Modified"), bell_slice_from(a->last_modified));
+    if (file->mtime_s >= 0) {
+        bell_http_date_format(file->mtime_s, a->last_modified);
+        answer_add(a, BELL_LIT("Last-Modified"), bell_slice_from(a->last_modified));
+    }
     if (file->cache_control.n > 0) {
         answer_add(a, BELL_LIT("Cache-Control"), file->cache_control);
     }

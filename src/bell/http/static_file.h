@@ -58,14 +58,19 @@ bell_http_content_type bell_http_content_type_of(bell_slice name);
 size_t bell_http_accept_encodings(const bell_http_head *head,
                                   bell_http_encoding out[BELL_HTTP_ENCODING_COUNT]);
 
+/* Of an entity tag that the caller gives. */
+#define BELL_HTTP_MAX_TAG_BYTES 40
+
 /* The file that was opened, in the encoding that was chosen. */
 typedef struct {
     uint64_t size_bytes; /* of the encoded file */
-    int64_t mtime_s;     /* modification time: seconds since 1970 */
+    int64_t mtime_s;     /* modification time: seconds since 1970; -1 = unknown, give a tag */
     uint32_t mtime_ns;   /* and nanoseconds of the second */
     bell_http_encoding encoding;
     bell_http_content_type type; /* of the name without .br or .gz */
     bell_slice cache_control;    /* (borrowed) empty = no such field */
+    bell_slice tag; /* (borrowed) stands for the content: at most BELL_HTTP_MAX_TAG_BYTES of visible
+                       ASCII without quotes; empty = made from size and time */
 } bell_http_static_file;
 
 #define BELL_HTTP_ETAG_BYTES          64
