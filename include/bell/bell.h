@@ -6,7 +6,8 @@
  *     component -> bell_ws_server -> bell_http_server -> bell_io_server
  *
  * and then run. Every part is made and composed on one thread before bell_io_server_start, and
- * destroyed after bell_io_server_stop; each outer part borrows the inner one, which must outlive it.
+ * destroyed after bell_io_server_stop; each outer part borrows the inner one, which must outlive
+ * it.
  *
  * Threads. The I/O server runs one loop thread per core. A connection belongs to one loop, and all
  * its callbacks run there, one after the other. What may be called from any thread says so.

@@ -57,14 +57,14 @@ BELL_API void bell_guard_destroy(struct bell_guard *guard);
  * Origin, get 403. BELL_EINVAL, BELL_ENOMEM.
  */
 BELL_NODISCARD BELL_API bell_status bell_guard_origin_create(const char *const *origins,
-                                                             size_t count,
-                                                             struct bell_guard **out);
+                                                             size_t count, struct bell_guard **out);
 
 /* Refuses upgrades from blocked networks with 403. Empty at first. BELL_ENOMEM. */
 BELL_NODISCARD BELL_API bell_status bell_guard_address_create(struct bell_guard **out);
 /*
- * Blocks or unblocks "192.0.2.7", "192.0.2.0/24", "2001:db8::/32" for upgrades from now on. Any thread.
- * BELL_EINVAL not an address, BELL_ELIMIT over 65,536 entries, BELL_ENOTFOUND (unblock), BELL_ENOMEM.
+ * Blocks or unblocks "192.0.2.7", "192.0.2.0/24", "2001:db8::/32" for upgrades from now on. Any
+ * thread. BELL_EINVAL not an address, BELL_ELIMIT over 65,536 entries, BELL_ENOTFOUND (unblock),
+ * BELL_ENOMEM.
  */
 BELL_NODISCARD BELL_API bell_status bell_guard_address_block(struct bell_guard *guard,
                                                              bell_slice network);

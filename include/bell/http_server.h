@@ -24,18 +24,23 @@ struct bell_http_request;
 struct bell_ws_server;
 
 typedef struct {
-    size_t max_head_bytes;        /* request line and header fields; above: 431 (414 for the target). Default 16 KiB */
-    uint32_t max_header_count;    /* above: 431. Default 100 */
-    size_t max_body_bytes;        /* above: 413. Default 1 MiB */
-    uint32_t head_timeout_ms;     /* from the first byte (or the accept) to the end of the head: 408. Default 10,000 */
-    uint32_t body_timeout_ms;     /* from there to the end of the body: 408. Default 30,000 */
-    uint32_t keep_alive_ms;       /* silence between requests before the connection is closed. Default 60,000 */
-    uint32_t send_timeout_ms;     /* a response of which the peer takes nothing for so long. Default 30,000 */
+    size_t max_head_bytes;     /* request line and header fields; above: 431 (414 for the target).
+                                  Default 16 KiB */
+    uint32_t max_header_count; /* above: 431. Default 100 */
+    size_t max_body_bytes;     /* above: 413. Default 1 MiB */
+    uint32_t head_timeout_ms;  /* from the first byte (or the accept) to the end of the head: 408.
+                                  Default 10,000 */
+    uint32_t body_timeout_ms;  /* from there to the end of the body: 408. Default 30,000 */
+    uint32_t keep_alive_ms;    /* silence between requests before the connection is closed. Default
+                                  60,000 */
+    uint32_t send_timeout_ms;  /* a response of which the peer takes nothing for so long. Default
+                                  30,000 */
 } bell_http_options;
 
 BELL_API void bell_http_options_init(bell_http_options *options);
 
-/* options NULL = defaults. Owned by the caller, outlives the I/O server. BELL_EINVAL, BELL_ENOMEM. */
+/* options NULL = defaults. Owned by the caller, outlives the I/O server. BELL_EINVAL, BELL_ENOMEM.
+ */
 BELL_NODISCARD BELL_API bell_status bell_http_server_create(const bell_http_options *options,
                                                             struct bell_http_server **out);
 /* Only before start or after stop. Takes NULL. */
@@ -43,10 +48,10 @@ BELL_API void bell_http_server_destroy(struct bell_http_server *http);
 
 /*
  * Routes, only before start. A pattern is a path whose segments are literal, ":name" (one segment)
- * or, as the last one, "*" (any rest). Literal segments win over ":name", that over "*". A path that
- * exists with other methods gives 405 with Allow. GET routes answer HEAD too. OPTIONS is answered
- * with Allow.
- * BELL_EINVAL a bad pattern, BELL_EEXISTS, BELL_ENOMEM, BELL_ESTATE after start.
+ * or, as the last one, "*" (any rest). Literal segments win over ":name", that over "*". A path
+ * that exists with other methods gives 405 with Allow. GET routes answer HEAD too. OPTIONS is
+ * answered with Allow. BELL_EINVAL a bad pattern, BELL_EEXISTS, BELL_ENOMEM, BELL_ESTATE after
+ * start.
  */
 typedef void (*bell_http_handler_fn)(struct bell_http_request *request, void *user);
 BELL_NODISCARD BELL_API bell_status bell_http_server_route(struct bell_http_server *http,
@@ -65,8 +70,8 @@ typedef struct {
 } bell_http_field;
 
 typedef struct {
-    const char *index;         /* file for a path that ends in "/"; NULL = "index.html" */
-    const char *cache_control; /* of every answer; NULL = "no-cache" (keep, but ask each time) */
+    const char *index;            /* file for a path that ends in "/"; NULL = "index.html" */
+    const char *cache_control;    /* of every answer; NULL = "no-cache" (keep, but ask each time) */
     const char *immutable_prefix; /* files whose path below the directory begins so get
                                      "public, max-age=31536000, immutable"; NULL = none */
     const bell_http_field *fields; /* further header fields of every answer; copied */
@@ -79,19 +84,18 @@ typedef struct {
  * directory, follows no link out of it, serves no name that begins with a dot. Only before start.
  * Paths no route and no static prefix knows get 404.
  */
-BELL_NODISCARD BELL_API bell_status bell_http_server_static(struct bell_http_server *http,
-                                                            const char *prefix,
-                                                            const char *directory,
-                                                            const bell_http_static_options *options);
+BELL_NODISCARD BELL_API bell_status
+bell_http_server_static(struct bell_http_server *http, const char *prefix, const char *directory,
+                        const bell_http_static_options *options);
 
 /* One file in memory, all borrowed for the server's life. */
 typedef struct {
-    bell_slice path;         /* below the prefix, without a leading "/" */
+    bell_slice path; /* below the prefix, without a leading "/" */
     bell_slice content_type;
     bell_slice plain;
-    bell_slice brotli;       /* the same, compressed; empty = none */
+    bell_slice brotli; /* the same, compressed; empty = none */
     bell_slice gzip;
-    bell_slice etag;         /* strong, without quotes, of the plain content */
+    bell_slice etag; /* strong, without quotes, of the plain content */
 } bell_http_file;
 
 /*
@@ -100,7 +104,8 @@ typedef struct {
  */
 BELL_NODISCARD BELL_API bell_status bell_http_server_files(struct bell_http_server *http,
                                                            const char *prefix,
-                                                           const bell_http_file *files, size_t count,
+                                                           const bell_http_file *files,
+                                                           size_t count,
                                                            const bell_http_static_options *options);
 
 /* The request. Everything is borrowed until the handler (or on_open, or the guard) returns. */
@@ -124,7 +129,7 @@ BELL_API bell_slice bell_http_request_peer(const struct bell_http_request *reque
 
 typedef struct {
     uint16_t status;
-    bell_slice content_type;       /* empty = no such field */
+    bell_slice content_type; /* empty = no such field */
     bell_slice body;
     const bell_http_field *fields; /* further header fields; names and values are checked */
     size_t field_count;
@@ -141,7 +146,8 @@ BELL_NODISCARD BELL_API bell_status bell_http_respond(struct bell_http_request *
 /* A request to be answered later; never 0. */
 typedef uint64_t bell_http_exchange;
 
-/* Defers the answer; 0 when it was answered already. The request itself is gone when the handler returns. */
+/* Defers the answer; 0 when it was answered already. The request itself is gone when the handler
+ * returns. */
 BELL_API bell_http_exchange bell_http_request_defer(struct bell_http_request *request);
 
 /*

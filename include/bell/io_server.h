@@ -18,9 +18,10 @@ struct bell_io_server;
 struct bell_http_server;
 
 typedef struct {
-    uint32_t threads;          /* loops; 0 = one per core this process may use. At most 64 */
-    uint32_t max_connections;  /* of the whole server; above, new ones are closed at once. Default 1,000,000 */
-    uint32_t backlog;          /* of each listener. Default 4,096 */
+    uint32_t threads;         /* loops; 0 = one per core this process may use. At most 64 */
+    uint32_t max_connections; /* of the whole server; above, new ones are closed at once. Default
+                                 1,000,000 */
+    uint32_t backlog;         /* of each listener. Default 4,096 */
 } bell_io_options;
 
 BELL_API void bell_io_options_init(bell_io_options *options);
@@ -51,15 +52,24 @@ BELL_NODISCARD BELL_API bell_status bell_io_server_start(struct bell_io_server *
 BELL_NODISCARD BELL_API bell_status bell_io_server_run(struct bell_io_server *io);
 
 /*
- * Graceful end: stops accepting, finishes HTTP requests, closes WebSockets with 1001; whatever is left after
- * timeout_ms is dropped. Returns at once; wait with bell_io_server_wait or run. Any thread, and
- * signal handlers.
+ * Graceful end: stops accepting, finishes HTTP requests, closes WebSockets with 1001; whatever is
+ * left after timeout_ms is dropped. Returns at once; wait with bell_io_server_wait or run. Any
+ * thread, and signal handlers.
  */
 BELL_API void bell_io_server_drain(struct bell_io_server *io, uint32_t timeout_ms);
 /* Waits until all loops have ended. Not on a loop thread. */
 BELL_API void bell_io_server_wait(struct bell_io_server *io);
-/* Drops everything, ends the loops, waits for them. Every on_close has run afterwards. Not on a loop thread. */
+/* Drops everything, ends the loops, waits for them. Every on_close has run afterwards. Not on a
+ * loop thread. */
 BELL_API void bell_io_server_stop(struct bell_io_server *io);
+
+/*
+ * The short way: composes a component with default options, WebSockets at every path, and runs it
+ * at address until the process ends. What listen and run can fail with; the reason is logged.
+ */
+struct bell_component;
+BELL_NODISCARD BELL_API bell_status bell_serve(const char *address,
+                                               const struct bell_component *component);
 
 /* The number of loops that run. */
 BELL_API uint32_t bell_io_server_threads(const struct bell_io_server *io);

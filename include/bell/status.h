@@ -41,7 +41,8 @@ typedef enum {
 #undef BELL_STATUS_ENUM
 } bell_status;
 
-/* The name ("BELL_ENOMEM") and the English text of a status; both static, "unknown" when it is none. Any thread. */
+/* The name ("BELL_ENOMEM") and the English text of a status; both static, "unknown" when it is
+ * none. Any thread. */
 BELL_API const char *bell_status_name(bell_status st);
 BELL_API const char *bell_status_text(bell_status st);
 

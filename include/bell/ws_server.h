@@ -43,9 +43,9 @@ typedef enum {
 } bell_close_origin;
 
 typedef struct {
-    bell_slice reason;        /* (borrowed until the callback returns) may be empty */
+    bell_slice reason; /* (borrowed until the callback returns) may be empty */
     bell_close_origin origin;
-    uint16_t code;            /* RFC 6455 section 7.4.1; 1005 = none given, 1006 = no Close frame */
+    uint16_t code; /* RFC 6455 section 7.4.1; 1005 = none given, 1006 = no Close frame */
 } bell_close_event;
 
 /*
@@ -73,14 +73,16 @@ struct bell_component {
 };
 
 typedef struct {
-    size_t max_message_bytes;    /* whole message; above: Close 1009. Default 1 MiB */
-    size_t max_frame_bytes;      /* one frame's payload; above: Close 1009. Default 1 MiB */
-    size_t max_queue_bytes;      /* waiting to be sent to one peer; above: Close 1013. Default 4 MiB */
+    size_t max_message_bytes; /* whole message; above: Close 1009. Default 1 MiB */
+    size_t max_frame_bytes;   /* one frame's payload; above: Close 1009. Default 1 MiB */
+    size_t max_queue_bytes;   /* waiting to be sent to one peer; above: Close 1013. Default 4 MiB */
     uint32_t max_queue_messages; /* likewise, counted. Default 65,536 */
-    uint32_t heartbeat_ms;       /* a Ping after so much silence of the peer; 0 = never. Default 30,000 */
-    uint32_t idle_timeout_ms;    /* silence after which a peer counts as dead; 0 = never. Default 75,000 */
-    uint32_t close_timeout_ms;   /* wait for the peer's Close after ours. Default 5,000 */
-    const char *const *subprotocols; /* (borrowed during create) in order of preference; RFC 6455 1.9 */
+    uint32_t heartbeat_ms; /* a Ping after so much silence of the peer; 0 = never. Default 30,000 */
+    uint32_t
+        idle_timeout_ms; /* silence after which a peer counts as dead; 0 = never. Default 75,000 */
+    uint32_t close_timeout_ms; /* wait for the peer's Close after ours. Default 5,000 */
+    const char *const
+        *subprotocols; /* (borrowed during create) in order of preference; RFC 6455 1.9 */
     size_t subprotocol_count;
 } bell_ws_options;
 
@@ -131,9 +133,10 @@ BELL_API void bell_ws_abort(struct bell_ws_server *ws, bell_conn conn);
  * Topics: who is subscribed gets what is published, on whatever loop it lives. A topic exists while
  * it has subscribers. A connection's subscriptions end with it.
  *
- * subscribe and unsubscribe: only on the connection's own loop thread (in its callbacks or in a task
- * run by bell_ws_run). Subscribing twice is BELL_OK; leaving a topic one is not in is BELL_ENOTFOUND.
- * BELL_ELIMIT: a name of 0 or over 255 bytes, or over 1,024 topics for one connection.
+ * subscribe and unsubscribe: only on the connection's own loop thread (in its callbacks or in a
+ * task run by bell_ws_run). Subscribing twice is BELL_OK; leaving a topic one is not in is
+ * BELL_ENOTFOUND. BELL_ELIMIT: a name of 0 or over 255 bytes, or over 1,024 topics for one
+ * connection.
  */
 BELL_NODISCARD BELL_API bell_status bell_ws_subscribe(struct bell_ws_server *ws, bell_conn conn,
                                                       bell_slice topic);
@@ -158,8 +161,8 @@ BELL_NODISCARD BELL_API bell_status bell_ws_broadcast(struct bell_ws_server *ws,
 
 /*
  * Runs task on the loop thread of conn, soon, after everything the calling thread has sent to that
- * loop before. If the connection is gone by then the task runs all the same, with conn 0, so that it
- * can free what it holds. Any thread. On failure (BELL_ENOMEM) the task does not run.
+ * loop before. If the connection is gone by then the task runs all the same, with conn 0, so that
+ * it can free what it holds. Any thread. On failure (BELL_ENOMEM) the task does not run.
  */
 typedef void (*bell_ws_task_fn)(struct bell_ws_server *ws, bell_conn conn, void *user);
 BELL_NODISCARD BELL_API bell_status bell_ws_run(struct bell_ws_server *ws, bell_conn conn,
@@ -178,7 +181,8 @@ BELL_API size_t bell_ws_queued_bytes(struct bell_ws_server *ws, bell_conn conn);
 /* The sub-protocol that was agreed on; empty when none. Only on the connection's loop thread. */
 BELL_API bell_slice bell_ws_subprotocol(struct bell_ws_server *ws, bell_conn conn);
 
-/* The peer's address as text ("192.0.2.1", "2001:db8::1"); empty when stale. Only on its loop thread. */
+/* The peer's address as text ("192.0.2.1", "2001:db8::1"); empty when stale. Only on its loop
+ * thread. */
 BELL_API bell_slice bell_ws_peer_address(struct bell_ws_server *ws, bell_conn conn);
 
 /* Open connections of this server, all loops. Any thread; a moment's value. */

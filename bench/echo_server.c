@@ -1,0 +1,181 @@
+/*
+ * Echo server for conformance and load tests: sends every message back with its type, at any path.
+ *
+ *     echo-server [--listen ADDR:PORT] [--threads N] [--max-message BYTES] [--subprotocol NAME]
+ *                 [--handshake-timeout SECONDS] [--static DIR] [--relay]
+ */
+#include <bell/bell.h>
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { USAGE_STATUS = 2, MAX_SUBPROTOCOLS = 16, DRAIN_MS = 3000 };
+
+struct settings {
+    const char *listen;
+    const char *static_directory;
+    const char *subprotocols[MAX_SUBPROTOCOLS];
+    size_t subprotocol_count;
+    size_t max_message_bytes;
+    uint32_t threads;
+    uint32_t handshake_timeout_s;
+    bool relay;
+};
+
+static struct bell_io_server *running;
+
+static void on_signal(int number)
+{
+    (void)number;
+    bell_io_server_drain(running, DRAIN_MS);
+}
+
+static void echo(struct bell_ws_server *ws, bell_conn conn, const bell_message *message, void *user)
+{
+    (void)user;
+    if (bell_ws_send(ws, conn, message->type, message->data) == BELL_ENOMEM) {
+        bell_ws_abort(ws, conn);
+    }
+}
+
+static void relay(struct bell_ws_server *ws, bell_conn conn, const bell_message *message,
+                  void *user)
+{
+    (void)user;
+    if (bell_ws_broadcast(ws, message->type, message->data, conn) != BELL_OK) {
+        bell_ws_abort(ws, conn);
+    }
+}
+
+static int usage(const char *problem, const char *what)
+{
+    (void)fprintf(stderr, "echo-server: %s %s (see the head of bench/echo_server.c)\n", problem,
+                  what);
+    return USAGE_STATUS;
+}
+
+static bool number_parse(const char *text, uint64_t most, uint64_t *out)
+{
+    char *end;
+    if (text[0] < '0' || text[0] > '9') {
+        return false;
+    }
+    errno = 0;
+    unsigned long long value = strtoull(text, &end, 10);
+    if (errno != 0 || *end != '\0' || value > most) {
+        return false;
+    }
+    *out = value;
+    return true;
+}
+
+static bool option_set(struct settings *s, const char *name, const char *value)
+{
+    uint64_t number = 0;
+    if (strcmp(name, "--listen") == 0) {
+        s->listen = value;
+    } else if (strcmp(name, "--static") == 0) {
+        s->static_directory = value;
+    } else if (strcmp(name, "--subprotocol") == 0 && s->subprotocol_count < MAX_SUBPROTOCOLS) {
+        s->subprotocols[s->subprotocol_count++] = value;
+    } else if (strcmp(name, "--threads") == 0 && number_parse(value, 64, &number) && number > 0) {
+        s->threads = (uint32_t)number;
+    } else if (strcmp(name, "--max-message") == 0 && number_parse(value, SIZE_MAX / 8, &number) &&
+               number > 0) {
+        s->max_message_bytes = number;
+    } else if (strcmp(name, "--handshake-timeout") == 0 &&
+               number_parse(value, UINT32_MAX / 1000, &number) && number > 0) {
+        s->handshake_timeout_s = (uint32_t)number;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static int settings_parse(struct settings *s, int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--relay") == 0) {
+            s->relay = true;
+            continue;
+        }
+        if (i + 1 == argc) {
+            return usage("unknown option or missing value:", argv[i]);
+        }
+        if (!option_set(s, argv[i], argv[i + 1])) {
+            return usage("bad option or value:", argv[i]);
+        }
+        i++;
+    }
+    return 0;
+}
+
+static bell_status compose(const struct settings *s, struct bell_ws_server **ws,
+                           struct bell_http_server **http, struct bell_io_server **io)
+{
+    const struct bell_component component = {.on_message = s->relay ? relay : echo};
+    bell_ws_options ws_options;
+    bell_http_options http_options;
+    bell_io_options io_options;
+    bell_ws_options_init(&ws_options);
+    bell_http_options_init(&http_options);
+    bell_io_options_init(&io_options);
+    ws_options.max_message_bytes = s->max_message_bytes;
+    ws_options.max_frame_bytes = s->max_message_bytes;
+    /* Room for the echo of the largest message, and half as much again before the peer is not read.
+     */
+    ws_options.max_queue_bytes = s->max_message_bytes * 2 + (size_t)4 * 1024 * 1024;
+    ws_options.subprotocols = s->subprotocols;
+    ws_options.subprotocol_count = s->subprotocol_count;
+    http_options.head_timeout_ms = s->handshake_timeout_s * 1000;
+    io_options.threads = s->threads;
+    bell_status st;
+    if ((st = bell_ws_server_create(&component, &ws_options, ws)) != BELL_OK ||
+        (st = bell_http_server_create(&http_options, http)) != BELL_OK ||
+        (st = bell_http_server_websocket(*http, "/*", *ws)) != BELL_OK) {
+        return st;
+    }
+    if (s->static_directory != NULL &&
+        (st = bell_http_server_static(*http, "/", s->static_directory, NULL)) != BELL_OK) {
+        return st;
+    }
+    st = bell_io_server_create(*http, &io_options, io);
+    return st == BELL_OK ? bell_io_server_listen(*io, s->listen) : st;
+}
+
+int main(int argc, char **argv)
+{
+    struct settings s = {.listen = "127.0.0.1:9001",
+                         .max_message_bytes = (size_t)16 * 1024 * 1024,
+                         .threads = 1,
+                         .handshake_timeout_s = 10};
+    int status = settings_parse(&s, argc, argv);
+    if (status != 0) {
+        return status;
+    }
+    struct bell_ws_server *ws = NULL;
+    struct bell_http_server *http = NULL;
+    struct bell_io_server *io = NULL;
+    bell_status st = compose(&s, &ws, &http, &io);
+    if (st == BELL_OK) {
+        running = io;
+        const struct sigaction action = {.sa_handler = on_signal};
+        (void)sigaction(SIGTERM, &action, NULL);
+        (void)sigaction(SIGINT, &action, NULL);
+        printf("echo-server ready port=%u threads=%" PRIu32 "\n",
+               (unsigned)bell_io_server_port(io, 0), bell_io_server_threads(io));
+        (void)fflush(stdout);
+        st = bell_io_server_run(io);
+    }
+    if (st != BELL_OK) {
+        (void)fprintf(stderr, "echo-server: %s: %s\n", s.listen, bell_status_text(st));
+    }
+    bell_io_server_destroy(io);
+    bell_http_server_destroy(http);
+    bell_ws_server_destroy(ws);
+    return st == BELL_OK ? 0 : 1;
+}

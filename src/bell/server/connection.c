@@ -1,0 +1,175 @@
+#include "bell/server/connection.h"
+
+#include "bell/server/http_server_internal.h"
+#include "bell/server/io_server_internal.h"
+#include "bell/server/server_loop.h"
+
+#include <assert.h>
+
+enum { LOOP_SHIFT = 24, GENERATION_SHIFT = 32, LOOP_MASK = 0xff };
+static const bell_conn SLOT_MASK = (1U << LOOP_SHIFT) - 1;
+
+bell_conn bell_connection_handle(const struct bell_connection *c)
+{
+    return (bell_conn)c->generation << GENERATION_SHIFT |
+           (bell_conn)c->home->loop.index << LOOP_SHIFT | c->slot;
+}
+
+uint32_t bell_connection_handle_loop(bell_conn handle)
+{
+    return (uint32_t)(handle >> LOOP_SHIFT) & LOOP_MASK;
+}
+
+struct bell_connection *bell_connection_find(struct bell_server_loop *home, bell_conn handle)
+{
+    struct bell_connection *c = bell_slab_at(home, (uint32_t)(handle & SLOT_MASK));
+    if (c == NULL || c->phase == BELL_CONNECTION_FREE || bell_connection_handle(c) != handle) {
+        return NULL;
+    }
+    return c;
+}
+
+struct bell_connection *bell_connection_of_stream(struct bell_stream *s)
+{
+    return (struct bell_connection *)(void *)s; /* stream is the first member */
+}
+
+/* ---- stream events, by phase ---- */
+
+static void on_receive(struct bell_stream *s, char *bytes, size_t n)
+{
+    struct bell_connection *c = bell_connection_of_stream(s);
+    if (c->phase == BELL_CONNECTION_WEBSOCKET) {
+        c->active_ms = s->loop->now_ms;
+        bell_ws_session_on_receive(c, bytes, n);
+    } else if (c->phase == BELL_CONNECTION_HTTP) {
+        bell_http_session_on_receive(c, bell_slice_make(bytes, n));
+    }
+}
+
+static void on_end(struct bell_stream *s, bell_status why)
+{
+    struct bell_connection *c = bell_connection_of_stream(s);
+    if (c->phase == BELL_CONNECTION_WEBSOCKET) {
+        bell_ws_session_on_end(c, why);
+    } else if (c->phase == BELL_CONNECTION_HTTP) {
+        bell_http_session_on_end(c, why);
+    }
+}
+
+static void on_sent(struct bell_stream *s)
+{
+    struct bell_connection *c = bell_connection_of_stream(s);
+    if (c->phase == BELL_CONNECTION_WEBSOCKET) {
+        bell_ws_session_on_sent(c);
+    } else if (c->phase == BELL_CONNECTION_HTTP) {
+        c->active_ms = s->loop->now_ms;
+        bell_http_session_on_sent(c);
+    }
+}
+
+static void on_closed(struct bell_stream *s)
+{
+    struct bell_connection *c = bell_connection_of_stream(s);
+    struct bell_server_loop *home = c->home;
+    bell_timer_cancel(&home->loop.timers, &c->timer);
+    if (c->phase == BELL_CONNECTION_HTTP) {
+        bell_http_session_destroy(c->u.http);
+    }
+    assert(c->phase != BELL_CONNECTION_WEBSOCKET);
+    bell_slab_give(home, c);
+    bell_server_loop_on_closed(home);
+}
+
+static const struct bell_stream_handler HANDLER = {
+    .on_receive = on_receive,
+    .on_end = on_end,
+    .on_sent = on_sent,
+    .on_closed = on_closed,
+};
+
+static void on_time(struct bell_timer *timer, uint64_t now_ms)
+{
+    struct bell_connection *c = BELL_CONTAINER_OF(timer, struct bell_connection, timer);
+    switch ((enum bell_connection_phase)c->phase) {
+    case BELL_CONNECTION_HTTP:
+        bell_http_session_on_time(c, now_ms);
+        break;
+    case BELL_CONNECTION_WEBSOCKET:
+        bell_ws_session_on_time(c, now_ms);
+        break;
+    case BELL_CONNECTION_ENDING:
+        bell_stream_close(&c->stream);
+        break;
+    case BELL_CONNECTION_FREE:
+        break;
+    }
+}
+
+void bell_connection_set_deadline(struct bell_connection *c, uint64_t deadline_ms)
+{
+    bell_timer_arm(&c->home->loop.timers, &c->timer, deadline_ms, on_time);
+}
+
+bell_status bell_connection_open(struct bell_server_loop *home, int fd, const bell_address *peer)
+{
+    struct bell_connection *c = bell_slab_take(home);
+    if (c == NULL) {
+        struct bell_io_handle h;
+        if (bell_io_open(home->loop.io, &h, fd, BELL_IO_STREAM) == BELL_OK) {
+            bell_io_close(home->loop.io, &h);
+        }
+        return BELL_ENOMEM;
+    }
+    bell_status st = bell_stream_open(&c->stream, &home->loop, fd, &HANDLER);
+    if (st != BELL_OK) {
+        bell_slab_give(home, c);
+        return st;
+    }
+    c->phase = BELL_CONNECTION_HTTP;
+    c->peer = *peer;
+    c->active_ms = home->loop.now_ms;
+    bell_http_session_begin(c);
+    return BELL_OK;
+}
+
+/* The application is done with the connection: leaves HTTP or WEBSOCKET. */
+static void leave_phase(struct bell_connection *c)
+{
+    if (c->phase == BELL_CONNECTION_HTTP) {
+        bell_http_session_destroy(c->u.http);
+        c->u.http = NULL;
+    } else if (c->phase == BELL_CONNECTION_WEBSOCKET) {
+        bell_ws_session_finish(c);
+    }
+    c->phase = BELL_CONNECTION_ENDING;
+}
+
+struct bell_http_session *bell_connection_become_ws(struct bell_connection *c)
+{
+    struct bell_http_session *http = c->u.http;
+    c->u.ws = (struct bell_ws_session){0};
+    c->phase = BELL_CONNECTION_WEBSOCKET;
+    c->active_ms = c->home->loop.now_ms;
+    return http;
+}
+
+void bell_connection_end(struct bell_connection *c)
+{
+    if (c->phase == BELL_CONNECTION_ENDING || c->phase == BELL_CONNECTION_FREE) {
+        return;
+    }
+    leave_phase(c);
+    bell_stream_end(&c->stream);
+    if (c->stream.state != BELL_STREAM_CLOSED) {
+        bell_connection_set_deadline(c, c->home->loop.now_ms + BELL_CONNECTION_LINGER_MS);
+    }
+}
+
+void bell_connection_close(struct bell_connection *c)
+{
+    if (c->phase != BELL_CONNECTION_ENDING && c->phase != BELL_CONNECTION_FREE) {
+        leave_phase(c);
+    }
+    bell_stream_close(&c->stream);
+}

@@ -1,0 +1,75 @@
+/*
+ * Connection: one accepted socket through its life, first as HTTP, then perhaps as WebSocket.
+ *
+ * Its memory is a slot of its loop's slab and is used again for later connections; the generation
+ * in the handle tells them apart. Loop thread only.
+ *
+ *     HTTP --upgrade--> WEBSOCKET --Close frames, errors--> ENDING --> (closed, slot free)
+ *       \______________________ errors, end of stream ________/
+ */
+#ifndef BELL_SERVER_CONNECTION_H
+#define BELL_SERVER_CONNECTION_H
+
+#include "bell/net/stream.h"
+#include "bell/net/timer.h"
+#include "bell/server/http_session.h"
+#include "bell/server/ws_session.h"
+#include "bell/slice.h"
+#include "bell/status.h"
+#include "bell/ws_server.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct bell_server_loop;
+
+enum bell_connection_phase {
+    BELL_CONNECTION_FREE,
+    BELL_CONNECTION_HTTP,
+    BELL_CONNECTION_WEBSOCKET,
+    BELL_CONNECTION_ENDING, /* the application is done with it; the stream ends */
+};
+
+struct bell_connection {
+    struct bell_stream stream;         /* first: streams are connections here */
+    struct bell_timer timer;           /* the only one; what it means depends on the phase */
+    struct bell_server_loop *home;     /* (borrowed) */
+    struct bell_connection *next_free; /* of the slab, while FREE */
+    bell_address peer;
+    uint64_t
+        active_ms; /* last sign of life: bytes from the peer; HTTP: bytes taken by it, answers */
+    uint32_t slot; /* from 1 */
+    uint32_t generation;    /* of this use of the slot */
+    uint8_t phase;          /* enum bell_connection_phase */
+    uint8_t request_number; /* HTTP: counts requests, so that a late answer finds its own */
+    union {
+        struct bell_http_session *http; /* (owned) HTTP: NULL while idle between requests */
+        struct bell_ws_session ws;      /* WEBSOCKET */
+    } u;
+};
+
+/* How long a stream may take to send its last bytes and see the peer's end. */
+enum { BELL_CONNECTION_LINGER_MS = 5000 };
+
+/* Makes a connection of an accepted socket; takes fd over, also on failure. */
+BELL_NODISCARD bell_status bell_connection_open(struct bell_server_loop *home, int fd,
+                                                const bell_address *peer);
+/* [generation:32][loop:8][slot:24] */
+bell_conn bell_connection_handle(const struct bell_connection *c);
+/* The connection of a handle if it still lives, on this loop; else NULL. */
+struct bell_connection *bell_connection_find(struct bell_server_loop *home, bell_conn handle);
+/* Sends what is queued, then ends the stream; nothing more comes from or goes to the application.
+ */
+void bell_connection_end(struct bell_connection *c);
+/* Closes at once. */
+void bell_connection_close(struct bell_connection *c);
+/* From HTTP to WEBSOCKET. The caller fills u.ws, and destroys what HTTP held when it needs it no
+ * more. */
+struct bell_http_session *bell_connection_become_ws(struct bell_connection *c);
+/* Fires the phase's timer handler at the deadline or a little later. */
+void bell_connection_set_deadline(struct bell_connection *c, uint64_t deadline_ms);
+struct bell_connection *bell_connection_of_stream(struct bell_stream *s);
+/* Which loop a handle belongs to. */
+uint32_t bell_connection_handle_loop(bell_conn handle);
+
+#endif

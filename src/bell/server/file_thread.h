@@ -1,0 +1,55 @@
+/*
+ * File thread: opens and reads files for the loops, which must not wait for a disk.
+ *
+ * A job goes back and forth between its loop and this thread, and is always owned by exactly one of
+ * the two.
+ */
+#ifndef BELL_SERVER_FILE_THREAD_H
+#define BELL_SERVER_FILE_THREAD_H
+
+#include "bell/http/static_file.h"
+#include "bell/net/mailbox.h"
+#include "bell/status.h"
+#include "bell/ws_server.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { BELL_FILE_CHUNK_BYTES = 128 * 1024 };
+
+struct bell_blob;
+struct bell_file_thread;
+struct bell_http_static;
+struct bell_server_loop;
+
+struct bell_file_job {
+    struct bell_mail mail;                                  /* first: how it travels back */
+    struct bell_file_job *next;                             /* of the thread's queue */
+    struct bell_server_loop *home;                          /* (borrowed) whose it is */
+    bell_conn conn;                                         /* the connection it is for */
+    uint8_t number;                                         /* of the request there */
+    const struct bell_http_static *from;                    /* (borrowed) */
+    bell_http_encoding encodings[BELL_HTTP_ENCODING_COUNT]; /* wanted, best first */
+    size_t encoding_count;
+    int fd;                     /* (owned) -1 until opened */
+    bell_http_static_file file; /* filled when opened */
+    uint64_t offset;            /* of the next byte to read */
+    uint64_t left_bytes;        /* to read and send */
+    struct bell_blob *chunk;    /* (owned) what was read last */
+    bell_status status;         /* of the last step; BELL_ENOTFOUND, BELL_EIO, BELL_ENOMEM */
+    char name[BELL_HTTP_MAX_FILE_NAME_BYTES];
+};
+
+/* Starts the thread. BELL_ENOMEM. */
+BELL_NODISCARD bell_status bell_file_thread_create(struct bell_file_thread **out);
+/* Ends it; jobs that wait are freed. Takes NULL. */
+void bell_file_thread_destroy(struct bell_file_thread *t);
+/*
+ * Opens the file when that was not done yet, else reads the next chunk; then posts the job back
+ * to its loop, where it is given to bell_http_session_on_file. Takes it over.
+ */
+void bell_file_thread_submit(struct bell_file_thread *t, struct bell_file_job *job);
+void bell_file_job_destroy(struct bell_file_job *job);
+
+#endif

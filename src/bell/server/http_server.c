@@ -1,0 +1,522 @@
+#include "bell/http_server.h"
+
+#include "base/mem.h"
+#include "bell/http/response.h"
+#include "bell/http/text.h"
+#include "bell/net/mailbox.h"
+#include "bell/server/connection.h"
+#include "bell/server/file_thread.h"
+#include "bell/server/http_server_internal.h"
+#include "bell/server/io_server_internal.h"
+#include "bell/server/server_loop.h"
+#include "bell/server/ws_server_internal.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum {
+    MAX_PREFIX_BYTES = 512,
+    MAX_EXTRA_FIELDS = 16,
+    /* A deferred request: the connection's handle with 8 of its generation's bits given to the
+       request's number. */
+    EXCHANGE_NUMBER_SHIFT = 56,
+};
+static const uint64_t EXCHANGE_CONN_MASK = (UINT64_C(1) << EXCHANGE_NUMBER_SHIFT) - 1;
+
+static const bell_http_options DEFAULTS = {
+    .max_head_bytes = 16 * 1024,
+    .max_header_count = 100,
+    .max_body_bytes = 1024 * 1024,
+    .head_timeout_ms = 10000,
+    .body_timeout_ms = 30000,
+    .keep_alive_ms = 60000,
+    .send_timeout_ms = 30000,
+};
+
+void bell_http_options_init(bell_http_options *options)
+{
+    *options = DEFAULTS;
+}
+
+/* ---- life ---- */
+
+bell_status bell_http_server_create(const bell_http_options *options, struct bell_http_server **out)
+{
+    const bell_http_options *o = options == NULL ? &DEFAULTS : options;
+    if (o->max_head_bytes == 0 || o->max_head_bytes > UINT32_MAX / 2 || o->max_header_count == 0 ||
+        o->head_timeout_ms == 0 || o->body_timeout_ms == 0 || o->keep_alive_ms == 0 ||
+        o->send_timeout_ms == 0 || o->max_body_bytes > SIZE_MAX / 4) {
+        return BELL_EINVAL;
+    }
+    struct bell_http_server *http = bell_mem_zalloc(sizeof *http);
+    if (http == NULL) {
+        return BELL_ENOMEM;
+    }
+    http->options = *o;
+    http->limits = (bell_http_parser_limits){.max_head_bytes = (uint32_t)o->max_head_bytes,
+                                             .max_field_count = o->max_header_count};
+    bell_status st = bell_http_router_create(&http->routes);
+    if (st == BELL_OK) {
+        st = bell_http_router_create(&http->websockets);
+    }
+    if (st != BELL_OK) {
+        bell_http_server_destroy(http);
+        return st;
+    }
+    *out = http;
+    return BELL_OK;
+}
+
+static void text_free(bell_slice s)
+{
+    union {
+        const char *from;
+        char *to;
+    } text = {.from = s.p};
+    bell_mem_free(text.to);
+}
+
+static void static_destroy(struct bell_http_static *s)
+{
+    if (s->directory_fd >= 0) {
+        (void)close(s->directory_fd);
+    }
+    bell_mem_free(s->index);
+    text_free(s->cache_control);
+    text_free(s->immutable_prefix);
+    for (size_t i = 0; i < s->field_count; i++) {
+        text_free(s->fields[i].name);
+        text_free(s->fields[i].value);
+    }
+    bell_mem_free(s->fields);
+    bell_mem_free(s);
+}
+
+void bell_http_server_destroy(struct bell_http_server *http)
+{
+    if (http == NULL) {
+        return;
+    }
+    bell_http_server_unbind(http);
+    bell_http_router_destroy(http->routes);
+    bell_http_router_destroy(http->websockets);
+    while (http->handlers != NULL) {
+        struct bell_http_route_handler *next = http->handlers->next;
+        bell_mem_free(http->handlers);
+        http->handlers = next;
+    }
+    while (http->statics != NULL) {
+        struct bell_http_static *next = http->statics->next;
+        static_destroy(http->statics);
+        http->statics = next;
+    }
+    bell_mem_free(http);
+}
+
+bell_status bell_http_server_bind(struct bell_http_server *http, struct bell_io_server *io)
+{
+    for (size_t i = 0; i < http->ws_count; i++) {
+        bell_status st = bell_ws_server_bind(http->ws[i], io);
+        if (st != BELL_OK) {
+            return st;
+        }
+    }
+    http->io = io;
+    return BELL_OK;
+}
+
+void bell_http_server_unbind(struct bell_http_server *http)
+{
+    if (http->io != NULL) {
+        for (size_t i = 0; i < http->ws_count; i++) {
+            bell_ws_server_unbind(http->ws[i]);
+        }
+    }
+    http->io = NULL;
+}
+
+bell_status bell_http_server_start_files(struct bell_http_server *http)
+{
+    for (const struct bell_http_static *s = http->statics; s != NULL; s = s->next) {
+        if (s->directory_fd >= 0) {
+            return bell_file_thread_create(&http->files);
+        }
+    }
+    return BELL_OK;
+}
+
+void bell_http_server_stop_files(struct bell_http_server *http)
+{
+    bell_file_thread_destroy(http->files);
+    http->files = NULL;
+}
+
+/* ---- routes ---- */
+
+/* Routes are read by the loops without a lock. */
+static bool is_open_for_changes(const struct bell_http_server *http)
+{
+    return http->io == NULL || http->io->phase == BELL_IO_NEW;
+}
+
+bell_status bell_http_server_route(struct bell_http_server *http, const char *method,
+                                   const char *pattern, bell_http_handler_fn handler, void *user)
+{
+    if (!is_open_for_changes(http)) {
+        return BELL_ESTATE;
+    }
+    if (handler == NULL) {
+        return BELL_EINVAL;
+    }
+    struct bell_http_route_handler *route = bell_mem_zalloc(sizeof *route);
+    if (route == NULL) {
+        return BELL_ENOMEM;
+    }
+    route->handler = handler;
+    route->user = user;
+    bell_status st = bell_http_router_add(http->routes, bell_slice_from(method),
+                                          bell_slice_from(pattern), BELL_HTTP_TO_HANDLER, route);
+    if (st != BELL_OK) {
+        bell_mem_free(route);
+        return st;
+    }
+    route->next = http->handlers;
+    http->handlers = route;
+    return BELL_OK;
+}
+
+bell_status bell_http_server_websocket(struct bell_http_server *http, const char *pattern,
+                                       struct bell_ws_server *ws)
+{
+    if (!is_open_for_changes(http)) {
+        return BELL_ESTATE;
+    }
+    size_t i = 0;
+    while (i < http->ws_count && http->ws[i] != ws) {
+        i++;
+    }
+    if (i == BELL_HTTP_MAX_WEBSOCKETS) {
+        return BELL_ELIMIT;
+    }
+    bell_status st =
+        bell_http_router_add(http->websockets, BELL_LIT("GET"), bell_slice_from(pattern), 0, ws);
+    if (st == BELL_OK && i == http->ws_count) {
+        http->ws[http->ws_count++] = ws;
+        if (http->io != NULL) {
+            st = bell_ws_server_bind(ws, http->io);
+        }
+    }
+    return st;
+}
+
+/* ---- static files ---- */
+
+/* An owned copy, NULL for NULL; *failed is set when memory ends. */
+static bell_slice text_copy(const char *text, bool *failed)
+{
+    if (text == NULL) {
+        return bell_slice_make(NULL, 0);
+    }
+    char *copy = bell_mem_copy_text(bell_slice_from(text));
+    *failed = *failed || copy == NULL;
+    return bell_slice_from(copy);
+}
+
+static bell_status fields_copy(struct bell_http_static *s, const bell_http_field *fields,
+                               size_t count)
+{
+    if (count > MAX_EXTRA_FIELDS) {
+        return BELL_ELIMIT;
+    }
+    s->fields = bell_mem_zalloc_array(count, sizeof *s->fields);
+    if (s->fields == NULL) {
+        return BELL_ENOMEM;
+    }
+    for (; s->field_count < count; s->field_count++) {
+        const bell_http_field *from = &fields[s->field_count];
+        if (!bell_http_is_token(from->name) || !bell_http_is_field_value(from->value)) {
+            return BELL_EINVAL;
+        }
+        char *name = bell_mem_copy_text(from->name);
+        char *value = bell_mem_copy_text(from->value);
+        if (name == NULL || value == NULL) {
+            bell_mem_free(name);
+            bell_mem_free(value);
+            return BELL_ENOMEM;
+        }
+        s->fields[s->field_count] = (bell_http_field){bell_slice_make(name, from->name.n),
+                                                      bell_slice_make(value, from->value.n)};
+    }
+    return BELL_OK;
+}
+
+/* Takes directory_fd over, also on failure. */
+static bell_status static_create(const bell_http_static_options *options, int directory_fd,
+                                 struct bell_http_static **out)
+{
+    static const bell_http_static_options NONE = {0};
+    const bell_http_static_options *o = options == NULL ? &NONE : options;
+    struct bell_http_static *s = bell_mem_zalloc(sizeof *s);
+    if (s == NULL) {
+        if (directory_fd >= 0) {
+            (void)close(directory_fd);
+        }
+        return BELL_ENOMEM;
+    }
+    bool failed = false;
+    s->directory_fd = directory_fd;
+    s->index = bell_mem_copy_text(bell_slice_from(o->index == NULL ? "index.html" : o->index));
+    s->cache_control = text_copy(o->cache_control == NULL ? "no-cache" : o->cache_control, &failed);
+    s->immutable_prefix = text_copy(o->immutable_prefix, &failed);
+    bell_status st =
+        failed || s->index == NULL ? BELL_ENOMEM : fields_copy(s, o->fields, o->field_count);
+    if (st != BELL_OK) {
+        static_destroy(s);
+        return st;
+    }
+    *out = s;
+    return BELL_OK;
+}
+
+static bell_status static_add(struct bell_http_server *http, const char *prefix,
+                              struct bell_http_static *s)
+{
+    char pattern[MAX_PREFIX_BYTES + 2];
+    size_t n = strlen(prefix);
+    int length = snprintf(pattern, sizeof pattern, "%s*", prefix);
+    bell_status st = BELL_EINVAL;
+    if (n > 0 && prefix[n - 1] == '/' && length > 0 && (size_t)length < sizeof pattern) {
+        st = bell_http_router_add(http->routes, BELL_LIT("GET"), bell_slice_from(pattern),
+                                  BELL_HTTP_TO_STATIC, s);
+    }
+    if (st != BELL_OK) {
+        static_destroy(s);
+        return st;
+    }
+    s->next = http->statics;
+    http->statics = s;
+    return BELL_OK;
+}
+
+bell_status bell_http_server_static(struct bell_http_server *http, const char *prefix,
+                                    const char *directory, const bell_http_static_options *options)
+{
+    if (!is_open_for_changes(http)) {
+        return BELL_ESTATE;
+    }
+    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return BELL_ENOTFOUND;
+    }
+    struct bell_http_static *s;
+    bell_status st = static_create(options, fd, &s);
+    return st == BELL_OK ? static_add(http, prefix, s) : st;
+}
+
+bell_status bell_http_server_files(struct bell_http_server *http, const char *prefix,
+                                   const bell_http_file *files, size_t count,
+                                   const bell_http_static_options *options)
+{
+    if (!is_open_for_changes(http)) {
+        return BELL_ESTATE;
+    }
+    struct bell_http_static *s;
+    bell_status st = static_create(options, -1, &s);
+    if (st != BELL_OK) {
+        return st;
+    }
+    s->files = files;
+    s->file_count = count;
+    return static_add(http, prefix, s);
+}
+
+/* ---- requests ---- */
+
+bell_slice bell_http_request_method(const struct bell_http_request *request)
+{
+    return bell_http_head_method(&request->head);
+}
+
+bell_slice bell_http_request_path(const struct bell_http_request *request)
+{
+    return request->target.path;
+}
+
+bell_slice bell_http_request_query(const struct bell_http_request *request)
+{
+    return request->target.query;
+}
+
+bell_slice bell_http_request_header(const struct bell_http_request *request, const char *name)
+{
+    bell_slice wanted = bell_slice_from(name);
+    /* RFC 9112 section 3.2.2: an absolute target overrides Host. */
+    if (request->target.authority.n > 0 && bell_http_equal_nocase(wanted, BELL_LIT("Host"))) {
+        return request->target.authority;
+    }
+    return bell_http_head_find(&request->head, wanted);
+}
+
+bell_slice bell_http_request_cookie(const struct bell_http_request *request, const char *name)
+{
+    uint32_t index = 0;
+    bell_slice field;
+    bell_slice value;
+    while (bell_http_head_next(&request->head, BELL_LIT("Cookie"), &index, &field)) {
+        if (bell_http_cookie_value(field, bell_slice_from(name), &value) == BELL_OK) {
+            return value;
+        }
+    }
+    return bell_slice_make(NULL, 0);
+}
+
+bell_slice bell_http_request_param(const struct bell_http_request *request, const char *name)
+{
+    return bell_http_match_param(&request->match, bell_slice_from(name));
+}
+
+bell_slice bell_http_request_body(const struct bell_http_request *request)
+{
+    return request->body;
+}
+
+bell_slice bell_http_request_peer(const struct bell_http_request *request)
+{
+    return bell_slice_from(request->peer);
+}
+
+/* ---- answers ---- */
+
+bell_status bell_http_respond(struct bell_http_request *request, const bell_http_response *response)
+{
+    if (request->state != BELL_HTTP_UNANSWERED || request->c->phase != BELL_CONNECTION_HTTP) {
+        return BELL_ESTATE;
+    }
+    bell_status st = bell_http_session_queue(request->c, response);
+    if (st == BELL_OK) {
+        request->state = BELL_HTTP_ANSWERED;
+    }
+    return st;
+}
+
+bell_http_exchange bell_http_request_defer(struct bell_http_request *request)
+{
+    if (request->state != BELL_HTTP_UNANSWERED) {
+        return 0;
+    }
+    request->state = BELL_HTTP_DEFERRED;
+    return (bell_connection_handle(request->c) & EXCHANGE_CONN_MASK) |
+           (uint64_t)request->c->request_number << EXCHANGE_NUMBER_SHIFT;
+}
+
+/* A copy of a response on its way to its loop. */
+struct late_answer {
+    struct bell_mail mail; /* first */
+    struct bell_server_loop *home;
+    bell_http_exchange exchange;
+    bell_http_response response;
+    struct bell_buf texts; /* (owned) what the response's slices point to */
+    bell_http_field fields[MAX_EXTRA_FIELDS];
+};
+
+static void late_answer_discard(struct bell_mail *mail)
+{
+    struct late_answer *a = (struct late_answer *)(void *)mail;
+    bell_buf_finish(&a->texts);
+    bell_mem_free(a);
+}
+
+static void late_answer_deliver(struct bell_mail *mail)
+{
+    struct late_answer *a = (struct late_answer *)(void *)mail;
+    uint32_t slot = (uint32_t)(a->exchange & 0xffffff);
+    struct bell_connection *c = bell_slab_at(a->home, slot);
+    if (c != NULL && c->phase == BELL_CONNECTION_HTTP && bell_http_session_is_pending(c) &&
+        (bell_connection_handle(c) & EXCHANGE_CONN_MASK) == (a->exchange & EXCHANGE_CONN_MASK) &&
+        c->request_number == (uint8_t)(a->exchange >> EXCHANGE_NUMBER_SHIFT)) {
+        /* It was checked when it was posted: only memory can end. */
+        if (bell_http_session_respond(c, &a->response) != BELL_OK) {
+            bell_connection_close(c);
+        }
+    }
+    late_answer_discard(mail);
+}
+
+/* Moves a slice into the texts; its place is known, since the room was made before. */
+static bell_slice text_move(struct bell_buf *texts, bell_slice s, bell_status *st)
+{
+    bell_slice at = {texts->p + texts->n, s.n};
+    if (*st == BELL_OK) {
+        *st = bell_buf_append(texts, s);
+    }
+    return at;
+}
+
+static bell_status late_answer_copy(struct late_answer *a, const bell_http_response *from)
+{
+    size_t total = from->content_type.n + from->body.n;
+    for (size_t i = 0; i < from->field_count; i++) {
+        total += from->fields[i].name.n + from->fields[i].value.n;
+    }
+    bell_buf_init(&a->texts, total);
+    bell_status st = bell_buf_reserve(&a->texts, total);
+    if (st != BELL_OK) {
+        return st;
+    }
+    a->response = *from;
+    a->response.content_type = text_move(&a->texts, from->content_type, &st);
+    a->response.body = text_move(&a->texts, from->body, &st);
+    a->response.fields = a->fields;
+    for (size_t i = 0; i < from->field_count; i++) {
+        a->fields[i].name = text_move(&a->texts, from->fields[i].name, &st);
+        a->fields[i].value = text_move(&a->texts, from->fields[i].value, &st);
+    }
+    return st;
+}
+
+/* Would the head be written? Told to the caller, who can still do something about it. */
+static bell_status response_check(const bell_http_response *response)
+{
+    const bell_http_response_head head = {
+        .content_type = response->content_type,
+        .fields = response->fields,
+        .field_count = response->field_count,
+        .content_length = response->body.n,
+        .status = response->status,
+    };
+    struct bell_buf text;
+    bell_buf_init(&text, (size_t)64 * 1024);
+    bell_status st = response->status < 200 || response->field_count > MAX_EXTRA_FIELDS
+                         ? BELL_EINVAL
+                         : bell_http_response_write_head(&text, &head);
+    bell_buf_finish(&text);
+    return st == BELL_ELIMIT ? BELL_EINVAL : st;
+}
+
+bell_status bell_http_respond_later(struct bell_http_server *http, bell_http_exchange exchange,
+                                    const bell_http_response *response)
+{
+    uint32_t loop = bell_connection_handle_loop(exchange);
+    bell_status st = response_check(response);
+    if (st != BELL_OK) {
+        return st;
+    }
+    if (exchange == 0 || http->io == NULL || loop >= http->io->loop_count) {
+        return BELL_EINVAL;
+    }
+    struct late_answer *a = bell_mem_zalloc(sizeof *a);
+    if (a == NULL) {
+        return BELL_ENOMEM;
+    }
+    a->mail = (struct bell_mail){.deliver = late_answer_deliver, .discard = late_answer_discard};
+    a->home = &http->io->loops[loop];
+    a->exchange = exchange;
+    st = late_answer_copy(a, response);
+    if (st != BELL_OK) {
+        late_answer_discard(&a->mail);
+        return st;
+    }
+    bell_loop_post(&a->home->loop, &a->mail);
+    return BELL_OK;
+}

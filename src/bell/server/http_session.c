@@ -1,0 +1,634 @@
+#include "bell/server/http_session.h"
+
+#include "base/mem.h"
+#include "bell/http/body.h"
+#include "bell/http/response.h"
+#include "bell/net/blob.h"
+#include "bell/server/connection.h"
+#include "bell/server/file_thread.h"
+#include "bell/server/http_server_internal.h"
+#include "bell/server/io_server_internal.h"
+#include "bell/server/server_loop.h"
+#include "bell/server/static_answer.h"
+#include "bell/server/upgrade.h"
+
+#include <assert.h>
+
+enum http_step { STEP_HEAD, STEP_BODY, STEP_PENDING };
+
+enum {
+    RESPONSE_HEAD_MAX_BYTES = 64 * 1024,
+    /* Requests that wait behind the one under way; above, the peer is not read. */
+    PIPELINE_MAX_BYTES = 64 * 1024,
+    /* Answers that wait to be sent; above, no further request is looked at. */
+    ANSWERS_MAX_BYTES = 256 * 1024,
+};
+
+struct bell_http_session {
+    struct bell_buf in; /* the request's head, then bytes that are not looked at yet */
+    struct bell_buf body;
+    struct bell_http_parser parser;
+    struct bell_http_body body_reader;
+    bell_http_framing framing;  /* its slices are stale once bytes have been added */
+    struct bell_file_job *file; /* (owned) waits until the socket has taken the last chunk */
+    uint64_t deadline_ms;       /* of this step; 0 = none */
+    uint32_t head_bytes;        /* of the head in front of in; 0 until it is complete */
+    uint8_t step;               /* enum http_step */
+    bool must_close;            /* after the answer */
+    bool is_head_request;
+    bool is_paused;                /* the peer is not read */
+    bell_http_head_field fields[]; /* limits.max_field_count */
+};
+
+static void session_advance(struct bell_connection *c);
+
+static struct bell_http_server *server_of(const struct bell_connection *c)
+{
+    return c->home->server->http;
+}
+
+/* ---- life ---- */
+
+static struct bell_http_session *session_create(const struct bell_http_server *http)
+{
+    struct bell_http_session *s =
+        bell_mem_alloc(sizeof *s + http->limits.max_field_count * sizeof(bell_http_head_field));
+    if (s == NULL) {
+        return NULL;
+    }
+    *s = (struct bell_http_session){0};
+    bell_buf_init(&s->in, http->options.max_head_bytes + (size_t)2 * BELL_FILE_CHUNK_BYTES +
+                              PIPELINE_MAX_BYTES + http->options.max_body_bytes);
+    bell_buf_init(&s->body, http->options.max_body_bytes);
+    bell_http_parser_init(&s->parser, &http->limits, s->fields);
+    return s;
+}
+
+void bell_http_session_destroy(struct bell_http_session *s)
+{
+    if (s != NULL) {
+        if (s->file != NULL) {
+            bell_file_job_destroy(s->file);
+        }
+        bell_buf_finish(&s->in);
+        bell_buf_finish(&s->body);
+        bell_mem_free(s);
+    }
+}
+
+void bell_http_session_begin(struct bell_connection *c)
+{
+    bell_connection_set_deadline(c, c->active_ms + server_of(c)->options.head_timeout_ms);
+}
+
+uint8_t bell_http_session_number(const struct bell_connection *c)
+{
+    return c->request_number;
+}
+
+bool bell_http_session_is_pending(const struct bell_connection *c)
+{
+    return c->u.http != NULL && c->u.http->step == STEP_PENDING;
+}
+
+static void set_step(struct bell_connection *c, enum http_step step, uint32_t timeout_ms)
+{
+    struct bell_http_session *s = c->u.http;
+    s->step = (uint8_t)step;
+    s->deadline_ms = timeout_ms == 0 ? 0 : c->home->loop.now_ms + timeout_ms;
+    if (timeout_ms > 0) {
+        bell_connection_set_deadline(c, s->deadline_ms);
+    }
+}
+
+/* ---- answering ---- */
+
+static bell_http_connection connection_field(const struct bell_http_session *s)
+{
+    if (s->must_close) {
+        return BELL_HTTP_CONNECTION_CLOSE;
+    }
+    return s->framing.is_1_0 ? BELL_HTTP_CONNECTION_KEEP_ALIVE : BELL_HTTP_CONNECTION_IMPLICIT;
+}
+
+static bell_slice date_of(struct bell_connection *c)
+{
+    return bell_http_date_cached(&c->home->date, c->home->loop.now_s);
+}
+
+/* Queues head and body; without memory the connection cannot go on. */
+static bell_status answer_queue(struct bell_connection *c, const bell_http_response_head *head,
+                                bell_slice body)
+{
+    struct bell_buf text;
+    bell_buf_init(&text, RESPONSE_HEAD_MAX_BYTES);
+    bell_status st = bell_http_response_write_head(&text, head);
+    if (st == BELL_OK) {
+        bool has_body = !c->u.http->is_head_request && bell_http_status_has_body(head->status);
+        st = bell_stream_send(&c->stream, bell_buf_slice(&text),
+                              has_body ? body : bell_slice_make(NULL, 0));
+    }
+    bell_buf_finish(&text);
+    return st == BELL_ELIMIT ? BELL_EINVAL : st;
+}
+
+/*
+ * Refuses with a status and ends the connection: after a broken request nobody knows where the next
+ * one begins.
+ */
+static void refuse(struct bell_connection *c, uint16_t status)
+{
+    struct bell_buf text;
+    const bell_http_response_head head = {
+        .date = date_of(c), .status = status, .connection = BELL_HTTP_CONNECTION_CLOSE};
+    bell_buf_init(&text, RESPONSE_HEAD_MAX_BYTES);
+    bell_status st = bell_http_response_write_plain(&text, &head, c->u.http->is_head_request);
+    if (st == BELL_OK) {
+        st = bell_stream_send(&c->stream, bell_buf_slice(&text), bell_slice_make(NULL, 0));
+    }
+    bell_buf_finish(&text);
+    if (st == BELL_OK) {
+        bell_connection_end(c);
+    } else {
+        bell_connection_close(c);
+    }
+}
+
+/* Answers with a line of text, the connection goes on. */
+static bell_status answer_plain(struct bell_connection *c, uint16_t status,
+                                const bell_http_field *fields, size_t field_count)
+{
+    struct bell_buf text;
+    const bell_http_response_head head = {.date = date_of(c),
+                                          .fields = fields,
+                                          .field_count = field_count,
+                                          .status = status,
+                                          .connection = connection_field(c->u.http)};
+    bell_buf_init(&text, RESPONSE_HEAD_MAX_BYTES);
+    bell_status st = bell_http_response_write_plain(&text, &head, c->u.http->is_head_request);
+    if (st == BELL_OK) {
+        st = bell_stream_send(&c->stream, bell_buf_slice(&text), bell_slice_make(NULL, 0));
+    }
+    bell_buf_finish(&text);
+    return st;
+}
+
+bell_status bell_http_session_queue(struct bell_connection *c, const bell_http_response *response)
+{
+    const bell_http_response_head head = {
+        .date = date_of(c),
+        .content_type = response->content_type,
+        .fields = response->fields,
+        .field_count = response->field_count,
+        .content_length = response->body.n,
+        .status = response->status,
+        .connection = connection_field(c->u.http),
+    };
+    if (response->status < 200) {
+        return BELL_EINVAL; /* an interim response is not an answer */
+    }
+    return answer_queue(c, &head, response->body);
+}
+
+/*
+ * The request under way is answered: on to the next one, or to silence. Does not look at further
+ * bytes; session_advance does.
+ */
+static void request_done(struct bell_connection *c)
+{
+    struct bell_http_session *s = c->u.http;
+    const bell_http_options *o = &server_of(c)->options;
+    bool was_last = c->stream.has_peer_end && s->in.n == s->head_bytes;
+    c->active_ms = c->home->loop.now_ms;
+    if (s->must_close || was_last || c->home->is_draining) {
+        bell_connection_end(c);
+        return;
+    }
+    c->request_number++;
+    bell_buf_consume(&s->in, s->head_bytes);
+    s->head_bytes = 0;
+    bell_buf_clear(&s->body);
+    bell_http_parser_init(&s->parser, &server_of(c)->limits, s->fields);
+    if (s->in.n == 0 && !s->is_paused) {
+        bell_http_session_destroy(s);
+        c->u.http = NULL;
+        bell_connection_set_deadline(c, c->active_ms + o->keep_alive_ms);
+        return;
+    }
+    set_step(c, STEP_HEAD, o->head_timeout_ms);
+}
+
+bell_status bell_http_session_respond(struct bell_connection *c, const bell_http_response *response)
+{
+    bell_status st = bell_http_session_queue(c, response);
+    if (st != BELL_OK) {
+        return st;
+    }
+    request_done(c);
+    session_advance(c);
+    return BELL_OK;
+}
+
+/* ---- files ---- */
+
+static void file_next(struct bell_connection *c);
+
+/* The first chunk or all of it is under way: the head goes first. */
+static void file_opened(struct bell_connection *c, struct bell_file_job *job)
+{
+    struct bell_http_session *s = c->u.http;
+    struct bell_http_static_answer answer;
+    bell_http_head head = bell_http_parser_head(&s->parser, s->in.p);
+    bell_http_static_decide(&head, &job->file, c->home->loop.now_s, &answer);
+    bell_status st =
+        bell_static_answer_queue(c, job->from, &answer, date_of(c), connection_field(s));
+    job->offset = answer.first_byte;
+    job->left_bytes = s->is_head_request ? 0 : answer.length;
+    s->file = job;
+    if (st != BELL_OK) {
+        bell_connection_close(c);
+        return;
+    }
+    file_next(c);
+}
+
+/* Asks for the next chunk once the socket has taken most of the last one. */
+static void file_next(struct bell_connection *c)
+{
+    struct bell_http_session *s = c->u.http;
+    struct bell_file_job *job = s->file;
+    if (job->left_bytes == 0) {
+        bell_file_job_destroy(job);
+        s->file = NULL;
+        request_done(c);
+        session_advance(c);
+        return;
+    }
+    c->active_ms = c->home->loop.now_ms;
+    set_step(c, STEP_PENDING, server_of(c)->options.send_timeout_ms);
+    if (c->stream.out.bytes < BELL_FILE_CHUNK_BYTES) {
+        s->file = NULL;
+        bell_file_thread_submit(server_of(c)->files, job);
+    }
+}
+
+void bell_http_session_on_file(struct bell_connection *c, struct bell_file_job *job)
+{
+    if (job->status == BELL_ENOTFOUND) {
+        bell_file_job_destroy(job);
+        if (answer_plain(c, 404, NULL, 0) != BELL_OK) {
+            bell_connection_close(c);
+            return;
+        }
+        request_done(c);
+        session_advance(c);
+        return;
+    }
+    if (job->status != BELL_OK) {
+        /* The head has promised a length that cannot be kept: the peer must see a broken answer. */
+        bell_file_job_destroy(job);
+        bell_connection_close(c);
+        return;
+    }
+    if (job->chunk == NULL) {
+        file_opened(c, job);
+        return;
+    }
+    struct bell_blob *chunk = job->chunk;
+    job->chunk = NULL;
+    c->u.http->file = job;
+    bell_status st = bell_stream_send_blob(&c->stream, chunk);
+    bell_blob_unref(chunk);
+    if (st != BELL_OK) {
+        bell_connection_close(c);
+        return;
+    }
+    file_next(c);
+}
+
+/* Returns the state of the request: answered at once (404, memory), or deferred to the file thread.
+ */
+static bell_status serve_static(struct bell_http_request *r, const struct bell_http_static *from)
+{
+    struct bell_connection *c = r->c;
+    bell_slice below = bell_http_match_param(&r->match, BELL_LIT("*"));
+    char room[BELL_HTTP_MAX_FILE_NAME_BYTES];
+    bell_slice name;
+    if (bell_http_static_name(below, from->index, room, &name) != BELL_OK) {
+        return answer_plain(c, 404, NULL, 0);
+    }
+    if (from->directory_fd < 0) {
+        struct bell_http_static_answer answer;
+        bell_slice content;
+        if (!bell_static_decide_memory(r, from, name, &answer, &content)) {
+            return answer_plain(c, 404, NULL, 0);
+        }
+        bell_status st =
+            bell_static_answer_queue(c, from, &answer, date_of(c), connection_field(c->u.http));
+        if (st == BELL_OK && !c->u.http->is_head_request && answer.length > 0) {
+            st = bell_static_send_memory(
+                c, bell_slice_make(content.p + answer.first_byte, (size_t)answer.length));
+        }
+        return st;
+    }
+    struct bell_file_job *job = bell_mem_zalloc(sizeof *job);
+    if (job == NULL) {
+        return BELL_ENOMEM;
+    }
+    job->home = c->home;
+    job->conn = bell_connection_handle(c);
+    job->number = c->request_number;
+    job->from = from;
+    job->fd = -1;
+    job->encoding_count = bell_http_accept_encodings(&r->head, job->encodings);
+    memcpy(job->name, room, name.n + 1);
+    job->file.type = bell_http_content_type_of(name);
+    job->file.cache_control = bell_static_cache_control(from, name);
+    r->state = BELL_HTTP_DEFERRED;
+    bell_file_thread_submit(r->server->files, job);
+    return BELL_OK;
+}
+
+/* ---- dispatching ---- */
+
+static bell_status answer_allow(struct bell_http_request *r, uint16_t status)
+{
+    const bell_http_field allow = {BELL_LIT("Allow"), r->match.allow};
+    return answer_plain(r->c, status, &allow, 1);
+}
+
+static bell_status call_handler(struct bell_http_request *r)
+{
+    const struct bell_http_route_handler *route = r->match.value;
+    route->handler(r, route->user);
+    return r->state == BELL_HTTP_UNANSWERED ? answer_plain(r->c, 500, NULL, 0) : BELL_OK;
+}
+
+static bell_status route_request(struct bell_http_request *r)
+{
+    bell_slice method = bell_http_head_method(&r->head);
+    bell_http_router_match(r->server->routes, method, r->target.path, &r->match);
+    switch (r->match.outcome) {
+    case BELL_HTTP_ROUTE_FOUND:
+        if (r->match.kind == BELL_HTTP_TO_STATIC) {
+            return serve_static(r, r->match.value);
+        }
+        return call_handler(r);
+    case BELL_HTTP_ROUTE_OPTIONS:
+        return answer_allow(r, 204);
+    case BELL_HTTP_ROUTE_NOT_ALLOWED:
+        return answer_allow(r, 405);
+    case BELL_HTTP_ROUTE_NOT_IMPLEMENTED:
+        r->c->u.http->must_close = true;
+        return answer_plain(r->c, 501, NULL, 0);
+    case BELL_HTTP_ROUTE_NOT_FOUND:
+        break;
+    }
+    bell_http_router_match(r->server->websockets, BELL_LIT("GET"), r->target.path, &r->match);
+    if (r->match.outcome == BELL_HTTP_ROUTE_FOUND) {
+        return bell_upgrade_required(r, date_of(r->c), connection_field(r->c->u.http));
+    }
+    return answer_plain(r->c, 404, NULL, 0);
+}
+
+/* A whole request is here. Returns whether the connection still is in HTTP and was answered. */
+static bool dispatch(struct bell_connection *c)
+{
+    struct bell_http_session *s = c->u.http;
+    struct bell_http_server *http = server_of(c);
+    struct bell_http_request r = {.c = c, .server = http, .body = bell_buf_slice(&s->body)};
+    r.head = bell_http_parser_head(&s->parser, s->in.p);
+    bell_slice target = bell_http_head_target(&r.head);
+    char *path_room = bell_mem_alloc(target.n);
+    if (path_room == NULL) {
+        refuse(c, 503);
+        return false;
+    }
+    (void)bell_address_format(&c->peer, r.peer);
+    uint16_t refusal = bell_http_target_read(bell_http_head_method(&r.head), target, path_room,
+                                             target.n, &r.target);
+    if (refusal != 0) {
+        refuse(c, refusal);
+        bell_mem_free(path_room);
+        return false;
+    }
+    if (s->framing.wants_upgrade) {
+        bell_http_router_match(http->websockets, BELL_LIT("GET"), r.target.path, &r.match);
+        if (r.match.outcome == BELL_HTTP_ROUTE_FOUND) {
+            bell_upgrade_try(&r, bell_slice_make(s->in.p + s->head_bytes, s->in.n - s->head_bytes),
+                             date_of(c));
+            bell_mem_free(path_room);
+            return false; /* a WebSocket now, or ending */
+        }
+    }
+    bell_status st = route_request(&r);
+    bell_mem_free(path_room);
+    if (c->phase != BELL_CONNECTION_HTTP) {
+        return false;
+    }
+    if (st != BELL_OK) {
+        bell_connection_close(c); /* without memory nothing better can be said */
+        return false;
+    }
+    if (r.state == BELL_HTTP_DEFERRED) {
+        set_step(c, STEP_PENDING, 0);
+        return false;
+    }
+    request_done(c);
+    return c->phase == BELL_CONNECTION_HTTP && c->u.http != NULL;
+}
+
+/* ---- receiving ---- */
+
+static bell_status head_complete(struct bell_connection *c)
+{
+    struct bell_http_session *s = c->u.http;
+    struct bell_http_server *http = server_of(c);
+    bell_http_head head = bell_http_parser_head(&s->parser, s->in.p);
+    s->is_head_request = bell_slice_equal(bell_http_head_method(&head), BELL_LIT("HEAD"));
+    uint16_t refusal = bell_http_framing_read(&head, http->options.max_body_bytes, &s->framing);
+    if (refusal != 0) {
+        refuse(c, refusal);
+        return BELL_ECLOSED;
+    }
+    s->head_bytes = head.size_bytes;
+    s->must_close = s->framing.should_close;
+    bell_http_body_init(&s->body_reader, &s->framing, http->options.max_body_bytes);
+    set_step(c, STEP_BODY, http->options.body_timeout_ms);
+    if (s->framing.expect_continue && s->in.n == s->head_bytes) {
+        return bell_stream_send(&c->stream, bell_http_response_continue(),
+                                bell_slice_make(NULL, 0));
+    }
+    return BELL_OK;
+}
+
+static bell_status read_head(struct bell_connection *c)
+{
+    struct bell_http_session *s = c->u.http;
+    bell_status st = bell_http_parser_feed(&s->parser, bell_buf_slice(&s->in));
+    if (st == BELL_EPROTO) {
+        refuse(c, s->parser.refusal);
+        return BELL_ECLOSED;
+    }
+    return st == BELL_OK ? head_complete(c) : st;
+}
+
+/* Moves what has come of the body to its own buffer, and leaves what follows it behind the head. */
+static bell_status read_body(struct bell_connection *c)
+{
+    struct bell_http_session *s = c->u.http;
+    bell_slice rest = {s->in.p + s->head_bytes, s->in.n - s->head_bytes};
+    bell_slice piece;
+    bell_status st;
+    while ((st = bell_http_body_next(&s->body_reader, &rest, &piece)) == BELL_OK) {
+        st = bell_buf_append(&s->body, piece);
+        if (st != BELL_OK) {
+            break;
+        }
+    }
+    if (rest.n > 0) {
+        memmove(s->in.p + s->head_bytes, rest.p, rest.n);
+    }
+    s->in.n = s->head_bytes + rest.n;
+    if (st == BELL_EPROTO) {
+        refuse(c, s->body_reader.refusal);
+        return BELL_ECLOSED;
+    }
+    if (st == BELL_ENOMEM || st == BELL_ELIMIT) {
+        refuse(c, st == BELL_ENOMEM ? 503 : 413);
+        return BELL_ECLOSED;
+    }
+    return st == BELL_ENOTFOUND ? BELL_OK : st;
+}
+
+/* Not read while requests wait behind one that takes its time. */
+static void pace(struct bell_connection *c)
+{
+    struct bell_http_session *s = c->u.http;
+    bool waits = s->step == STEP_PENDING || c->stream.out.bytes > ANSWERS_MAX_BYTES;
+    bool must_pause = waits && s->in.n - s->head_bytes > PIPELINE_MAX_BYTES;
+    if (must_pause != s->is_paused) {
+        s->is_paused = must_pause;
+        bell_stream_receive(&c->stream, !must_pause);
+    }
+}
+
+/* Goes as far as the bytes that are here allow. */
+static void session_advance(struct bell_connection *c)
+{
+    while (c->phase == BELL_CONNECTION_HTTP && c->u.http != NULL) {
+        struct bell_http_session *s = c->u.http;
+        bell_status st = BELL_EAGAIN;
+        if (s->step == STEP_HEAD && c->stream.out.bytes <= ANSWERS_MAX_BYTES) {
+            st = read_head(c);
+        }
+        if (st != BELL_ECLOSED && s->step == STEP_BODY) {
+            st = read_body(c);
+            if (st == BELL_OK && !dispatch(c)) {
+                st = BELL_EAGAIN;
+            }
+        }
+        if (st == BELL_ENOMEM) {
+            bell_connection_close(c);
+            return;
+        }
+        if (st != BELL_OK) {
+            break;
+        }
+    }
+    if (c->phase != BELL_CONNECTION_HTTP || c->u.http == NULL) {
+        return;
+    }
+    pace(c);
+    if (c->stream.has_peer_end && c->u.http->step != STEP_PENDING &&
+        c->stream.out.bytes <= ANSWERS_MAX_BYTES) {
+        bell_connection_end(c); /* the rest of this request will never come */
+    }
+}
+
+void bell_http_session_on_receive(struct bell_connection *c, bell_slice bytes)
+{
+    if (c->u.http == NULL) {
+        c->u.http = session_create(server_of(c));
+        if (c->u.http == NULL) {
+            bell_connection_close(c);
+            return;
+        }
+        set_step(c, STEP_HEAD, server_of(c)->options.head_timeout_ms);
+    }
+    if (bell_buf_append(&c->u.http->in, bytes) != BELL_OK) {
+        bell_connection_close(c); /* out of memory: what comes in is paced long before the limit */
+        return;
+    }
+    session_advance(c);
+}
+
+void bell_http_session_on_end(struct bell_connection *c, bell_status why)
+{
+    if (why != BELL_OK) {
+        bell_connection_close(c);
+        return;
+    }
+    if (c->u.http == NULL) {
+        bell_connection_end(c);
+        return;
+    }
+    /* A client may end its half after its last request and still wants the answers. */
+    session_advance(c);
+}
+
+void bell_http_session_on_sent(struct bell_connection *c)
+{
+    struct bell_http_session *s = c->u.http;
+    if (s == NULL) {
+        return;
+    }
+    if (s->file != NULL) {
+        file_next(c);
+    } else if (s->step != STEP_PENDING &&
+               (s->is_paused || s->in.n > s->head_bytes || c->stream.has_peer_end)) {
+        session_advance(c);
+    }
+}
+
+/* ---- time ---- */
+
+void bell_http_session_on_time(struct bell_connection *c, uint64_t now_ms)
+{
+    const bell_http_options *o = &server_of(c)->options;
+    struct bell_http_session *s = c->u.http;
+    /* Whatever is under way: a peer that takes nothing of its answers has no claim on us. */
+    if (c->stream.out.bytes > 0) {
+        if (now_ms >= c->active_ms + o->send_timeout_ms) {
+            bell_connection_close(c);
+            return;
+        }
+        bell_connection_set_deadline(c, c->active_ms + o->send_timeout_ms);
+        return;
+    }
+    if (s == NULL) {
+        bell_connection_end(c); /* silent since the last answer, or from the beginning */
+        return;
+    }
+    if (s->step == STEP_PENDING) {
+        return; /* the application takes its time */
+    }
+    if (now_ms < s->deadline_ms) {
+        bell_connection_set_deadline(c, s->deadline_ms);
+        return;
+    }
+    if (s->step == STEP_HEAD && !bell_http_parser_has_begun(&s->parser)) {
+        bell_connection_end(c);
+        return;
+    }
+    refuse(c, 408);
+}
+
+void bell_http_session_drain(struct bell_connection *c)
+{
+    if (c->u.http == NULL) {
+        bell_connection_end(c);
+    } else {
+        c->u.http->must_close = true;
+    }
+}

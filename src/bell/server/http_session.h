@@ -1,0 +1,47 @@
+/*
+ * HTTP session: the requests of one connection, one after the other (RFC 9112).
+ *
+ *     HEAD --head complete--> BODY --complete--> (handler) --answered--> HEAD ...
+ *                                                   \--deferred, file--> PENDING --answered--/
+ *
+ * Exists only while a request is under way: an idle connection has none. Pipelined requests wait in
+ * the buffer until the one before is answered. Loop thread only.
+ */
+#ifndef BELL_SERVER_HTTP_SESSION_H
+#define BELL_SERVER_HTTP_SESSION_H
+
+#include "bell/http_server.h"
+#include "bell/slice.h"
+#include "bell/status.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct bell_connection;
+struct bell_file_job;
+struct bell_http_session;
+
+/* A new connection: the time for its first request runs. */
+void bell_http_session_begin(struct bell_connection *c);
+void bell_http_session_on_receive(struct bell_connection *c, bell_slice bytes);
+void bell_http_session_on_end(struct bell_connection *c, bell_status why);
+void bell_http_session_on_sent(struct bell_connection *c);
+void bell_http_session_on_time(struct bell_connection *c, uint64_t now_ms);
+/* The server is stopping: idle connections close, the others after their answer. */
+void bell_http_session_drain(struct bell_connection *c);
+/* NULL is fine. */
+void bell_http_session_destroy(struct bell_http_session *s);
+
+/* Queues the answer of the request whose handler is running. As bell_http_respond. */
+BELL_NODISCARD bell_status bell_http_session_queue(struct bell_connection *c,
+                                                   const bell_http_response *response);
+/* Answers the pending request and goes on with the next one. */
+BELL_NODISCARD bell_status bell_http_session_respond(struct bell_connection *c,
+                                                     const bell_http_response *response);
+/* The number of the request under way or last answered; see bell_http_exchange. */
+uint8_t bell_http_session_number(const struct bell_connection *c);
+bool bell_http_session_is_pending(const struct bell_connection *c);
+/* A file job has come back from the file thread; takes it over. */
+void bell_http_session_on_file(struct bell_connection *c, struct bell_file_job *job);
+
+#endif

@@ -1,0 +1,268 @@
+#include "bell/io_server.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "bell/net/sock.h"
+#include "bell/server/http_server_internal.h"
+#include "bell/server/io_server_internal.h"
+#include "bell/server/server_loop.h"
+#include "bell/ws_server.h"
+
+#include <inttypes.h>
+#include <sched.h>
+
+static const bell_io_options DEFAULTS = {
+    .threads = 0,
+    .max_connections = 1000000,
+    .backlog = 4096,
+};
+
+void bell_io_options_init(bell_io_options *options)
+{
+    *options = DEFAULTS;
+}
+
+static uint32_t usable_cores(void)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    if (sched_getaffinity(0, sizeof set, &set) != 0) {
+        return 1;
+    }
+    int count = CPU_COUNT(&set);
+    return count < 1 ? 1 : (uint32_t)count;
+}
+
+static void loops_finish(struct bell_io_server *io)
+{
+    for (uint32_t i = 0; i < io->loop_count; i++) {
+        struct bell_server_loop *home = &io->loops[i];
+        for (size_t j = 0; j < home->listener_count; j++) {
+            bell_io_close(home->loop.io, &home->listeners[j].io);
+        }
+        bell_loop_finish(&home->loop);
+        bell_slab_finish(home);
+        bell_mem_free(home->listeners);
+    }
+    bell_mem_free(io->loops);
+}
+
+bell_status bell_io_server_create(struct bell_http_server *http, const bell_io_options *options,
+                                  struct bell_io_server **out)
+{
+    const bell_io_options *o = options == NULL ? &DEFAULTS : options;
+    if (http == NULL || o->threads > BELL_IO_MAX_LOOPS || o->max_connections == 0 ||
+        o->backlog == 0 || o->backlog > INT32_MAX) {
+        return BELL_EINVAL;
+    }
+    struct bell_io_server *io = bell_mem_zalloc(sizeof *io);
+    if (io == NULL) {
+        return BELL_ENOMEM;
+    }
+    uint32_t cores = usable_cores();
+    uint32_t count = o->threads > 0 ? o->threads : cores;
+    count = count > BELL_IO_MAX_LOOPS ? BELL_IO_MAX_LOOPS : count;
+    bell_status st = BELL_ENOMEM;
+    io->http = http;
+    io->options = *o;
+    io->loops = bell_mem_zalloc_array(count, sizeof *io->loops);
+    if (io->loops == NULL) {
+        goto free_io;
+    }
+    for (; io->loop_count < count; io->loop_count++) {
+        struct bell_server_loop *home = &io->loops[io->loop_count];
+        home->server = io;
+        st = bell_loop_init(&home->loop, io->loop_count, &bell_server_loop_events, home);
+        if (st != BELL_OK) {
+            goto finish_loops;
+        }
+    }
+    st = bell_http_server_bind(http, io);
+    if (st != BELL_OK) {
+        goto finish_loops;
+    }
+    bell_log(BELL_LOG_DEBUG, "descriptors limit=%" PRIu64, bell_sock_raise_limit());
+    *out = io;
+    return BELL_OK;
+
+finish_loops:
+    bell_http_server_unbind(http);
+    loops_finish(io);
+free_io:
+    bell_mem_free(io);
+    return st;
+}
+
+void bell_io_server_destroy(struct bell_io_server *io)
+{
+    if (io != NULL) {
+        bell_io_server_stop(io);
+        bell_http_server_unbind(io->http);
+        loops_finish(io);
+        bell_mem_free(io);
+    }
+}
+
+static bell_status listener_add(struct bell_server_loop *home, int fd)
+{
+    struct bell_listener *listeners =
+        home->listeners != NULL ? home->listeners
+                                : bell_mem_zalloc_array(BELL_IO_MAX_LISTENERS, sizeof *listeners);
+    if (listeners == NULL) {
+        bell_sock_close(fd);
+        return BELL_ENOMEM;
+    }
+    home->listeners = listeners;
+    return bell_io_open(home->loop.io, &listeners[home->listener_count++].io, fd, BELL_IO_LISTENER);
+}
+
+/* The sockets of the loops that got one before a later one failed. */
+static void listeners_drop_last(struct bell_io_server *io, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        struct bell_server_loop *home = &io->loops[i];
+        if (home->listener_count > io->listener_count) {
+            bell_io_close(home->loop.io, &home->listeners[--home->listener_count].io);
+        }
+    }
+}
+
+static void address_set_port(struct sockaddr_storage *address, uint16_t port)
+{
+    /* sin_port and sin6_port lie at the same place. */
+    struct sockaddr_in in;
+    memcpy(&in, address, sizeof in);
+    in.sin_port = htons(port);
+    memcpy(address, &in, sizeof in);
+}
+
+bell_status bell_io_server_listen(struct bell_io_server *io, const char *address)
+{
+    struct sockaddr_storage where;
+    socklen_t len;
+    if (io->phase != BELL_IO_NEW) {
+        return BELL_ESTATE;
+    }
+    if (io->listener_count == BELL_IO_MAX_LISTENERS) {
+        return BELL_ELIMIT;
+    }
+    bell_status st = bell_address_parse_listen(address, &where, &len);
+    if (st == BELL_OK) {
+        st = bell_sock_probe(&where, len);
+    }
+    for (uint32_t i = 0; i < io->loop_count && st == BELL_OK; i++) {
+        int fd;
+        st = bell_sock_listen(&where, len, (int)io->options.backlog, &fd);
+        if (st != BELL_OK) {
+            break;
+        }
+        if (i == 0) {
+            io->ports[io->listener_count] = bell_sock_port(fd);
+            address_set_port(&where, io->ports[io->listener_count]);
+        }
+        st = listener_add(&io->loops[i], fd);
+    }
+    if (st != BELL_OK) {
+        listeners_drop_last(io, io->loop_count);
+        return st;
+    }
+    io->listener_count++;
+    return BELL_OK;
+}
+
+uint16_t bell_io_server_port(const struct bell_io_server *io, size_t index)
+{
+    return index < io->listener_count ? io->ports[index] : 0;
+}
+
+bell_status bell_io_server_start(struct bell_io_server *io)
+{
+    if (io->phase != BELL_IO_NEW) {
+        return BELL_ESTATE;
+    }
+    bell_status st = bell_http_server_start_files(io->http);
+    if (st != BELL_OK) {
+        return st;
+    }
+    io->phase = BELL_IO_STARTED;
+    for (uint32_t i = 0; i < io->loop_count && st == BELL_OK; i++) {
+        st = bell_loop_start(&io->loops[i].loop);
+    }
+    if (st != BELL_OK) {
+        bell_io_server_stop(io);
+    }
+    return st;
+}
+
+void bell_io_server_wait(struct bell_io_server *io)
+{
+    if (io->phase != BELL_IO_STARTED) {
+        return;
+    }
+    for (uint32_t i = 0; i < io->loop_count; i++) {
+        bell_loop_join(&io->loops[i].loop);
+    }
+    bell_http_server_stop_files(io->http);
+    io->phase = BELL_IO_ENDED;
+}
+
+bell_status bell_io_server_run(struct bell_io_server *io)
+{
+    bell_status st = bell_io_server_start(io);
+    if (st == BELL_OK) {
+        bell_io_server_wait(io);
+    }
+    return st;
+}
+
+void bell_io_server_drain(struct bell_io_server *io, uint32_t timeout_ms)
+{
+    atomic_store(&io->drain_timeout_ms, timeout_ms);
+    atomic_store(&io->must_drain, true);
+    for (uint32_t i = 0; i < io->loop_count; i++) {
+        bell_loop_wake(&io->loops[i].loop);
+    }
+}
+
+void bell_io_server_stop(struct bell_io_server *io)
+{
+    for (uint32_t i = 0; i < io->loop_count; i++) {
+        bell_loop_stop(&io->loops[i].loop);
+    }
+    bell_io_server_wait(io);
+}
+
+uint32_t bell_io_server_threads(const struct bell_io_server *io)
+{
+    return io->loop_count;
+}
+
+bell_status bell_serve(const char *address, const struct bell_component *component)
+{
+    struct bell_ws_server *ws = NULL;
+    struct bell_http_server *http = NULL;
+    struct bell_io_server *io = NULL;
+    bell_status st = bell_ws_server_create(component, NULL, &ws);
+    if (st == BELL_OK) {
+        st = bell_http_server_create(NULL, &http);
+    }
+    if (st == BELL_OK) {
+        st = bell_http_server_websocket(http, "/*", ws);
+    }
+    if (st == BELL_OK) {
+        st = bell_io_server_create(http, NULL, &io);
+    }
+    if (st == BELL_OK) {
+        st = bell_io_server_listen(io, address);
+    }
+    if (st == BELL_OK) {
+        st = bell_io_server_run(io);
+    }
+    if (st != BELL_OK) {
+        bell_log(BELL_LOG_ERROR, "cannot serve address=%s why=%s", address, bell_status_text(st));
+    }
+    bell_io_server_destroy(io);
+    bell_http_server_destroy(http);
+    bell_ws_server_destroy(ws);
+    return st;
+}

@@ -1,0 +1,33 @@
+/*
+ * The I/O server's parts that other files of this room see.
+ */
+#ifndef BELL_SERVER_IO_SERVER_INTERNAL_H
+#define BELL_SERVER_IO_SERVER_INTERNAL_H
+
+#include "bell/io_server.h"
+#include "bell/server/server_loop.h"
+
+#include <netinet/in.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { BELL_IO_MAX_LOOPS = 64, BELL_IO_MAX_LISTENERS = 16 };
+
+enum bell_io_phase { BELL_IO_NEW, BELL_IO_STARTED, BELL_IO_ENDED };
+
+struct bell_io_server {
+    struct bell_http_server *http; /* (borrowed) */
+    bell_io_options options;
+    struct bell_server_loop *loops; /* (owned) loop_count of them */
+    uint32_t loop_count;
+    uint16_t ports[BELL_IO_MAX_LISTENERS];
+    size_t listener_count;
+    enum bell_io_phase phase;
+    atomic_uint_fast64_t connection_count; /* of all loops */
+    atomic_uint_fast32_t drain_timeout_ms; /* what bell_io_server_drain was given */
+    atomic_bool must_drain;
+};
+
+#endif

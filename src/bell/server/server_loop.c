@@ -1,0 +1,216 @@
+#include "bell/server/server_loop.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "bell/net/sock.h"
+#include "bell/server/http_server_internal.h"
+#include "bell/server/io_server_internal.h"
+#include "bell/server/ws_server_internal.h"
+
+#include <assert.h>
+
+enum { ACCEPT_PAUSE_MS = 100 };
+
+/* ---- slab ---- */
+
+static bool slab_grow(struct bell_server_loop *home)
+{
+    if (home->chunk_count == BELL_SLAB_MAX_CHUNKS) {
+        return false;
+    }
+    struct bell_connection **chunks =
+        bell_mem_resize(home->chunks, (home->chunk_count + 1) * sizeof *chunks);
+    if (chunks == NULL) {
+        return false;
+    }
+    home->chunks = chunks;
+    struct bell_connection *chunk = bell_mem_zalloc_array(BELL_SLAB_CHUNK, sizeof *chunk);
+    if (chunk == NULL) {
+        return false;
+    }
+    uint32_t first = (uint32_t)(home->chunk_count * BELL_SLAB_CHUNK);
+    home->chunks[home->chunk_count++] = chunk;
+    for (uint32_t i = BELL_SLAB_CHUNK; i-- > 0;) {
+        chunk[i].slot = first + i + 1;
+        chunk[i].next_free = home->free_slots;
+        home->free_slots = &chunk[i];
+    }
+    return true;
+}
+
+struct bell_connection *bell_slab_take(struct bell_server_loop *home)
+{
+    if (home->free_slots == NULL && !slab_grow(home)) {
+        return NULL;
+    }
+    struct bell_connection *c = home->free_slots;
+    home->free_slots = c->next_free;
+    home->open_count++;
+    uint32_t slot = c->slot;
+    uint32_t generation = c->generation;
+    *c = (struct bell_connection){.slot = slot, .generation = generation, .home = home};
+    return c;
+}
+
+void bell_slab_give(struct bell_server_loop *home, struct bell_connection *c)
+{
+    c->phase = BELL_CONNECTION_FREE;
+    c->generation++;
+    c->next_free = home->free_slots;
+    home->free_slots = c;
+    home->open_count--;
+}
+
+struct bell_connection *bell_slab_at(const struct bell_server_loop *home, uint32_t slot)
+{
+    if (slot == 0 || (slot - 1) / BELL_SLAB_CHUNK >= home->chunk_count) {
+        return NULL;
+    }
+    return &home->chunks[(slot - 1) / BELL_SLAB_CHUNK][(slot - 1) % BELL_SLAB_CHUNK];
+}
+
+void bell_slab_each(struct bell_server_loop *home,
+                    void (*visit)(struct bell_connection *c, void *user), void *user)
+{
+    for (size_t i = 0; i < home->chunk_count; i++) {
+        for (size_t j = 0; j < BELL_SLAB_CHUNK; j++) {
+            struct bell_connection *c = &home->chunks[i][j];
+            if (c->phase != BELL_CONNECTION_FREE) {
+                visit(c, user);
+            }
+        }
+    }
+}
+
+void bell_slab_finish(struct bell_server_loop *home)
+{
+    for (size_t i = 0; i < home->chunk_count; i++) {
+        bell_mem_free(home->chunks[i]);
+    }
+    bell_mem_free(home->chunks);
+    home->chunks = NULL;
+    home->chunk_count = 0;
+}
+
+/* ---- loop events ---- */
+
+static void on_accept(struct bell_io_handle *listener, int fd, const bell_address *peer, void *user)
+{
+    static struct bell_log_limit limit;
+    struct bell_server_loop *home = user;
+    struct bell_io_server *server = home->server;
+    (void)listener;
+    if (atomic_fetch_add(&server->connection_count, 1) >= server->options.max_connections) {
+        atomic_fetch_sub(&server->connection_count, 1);
+        bell_sock_close(fd);
+        bell_log_limited(&limit, BELL_LOG_WARN, "connection refused why=max_connections max=%u",
+                         server->options.max_connections);
+        return;
+    }
+    bell_status st = bell_connection_open(home, fd, peer);
+    if (st != BELL_OK) {
+        atomic_fetch_sub(&server->connection_count, 1);
+        bell_log_limited(&limit, BELL_LOG_WARN, "connection refused status=%s",
+                         bell_status_name(st));
+    }
+}
+
+static void accept_again(struct bell_timer *timer, uint64_t now_ms)
+{
+    struct bell_server_loop *home = BELL_CONTAINER_OF(timer, struct bell_server_loop, accept_timer);
+    for (size_t i = 0; i < home->listener_count; i++) {
+        if (home->listeners[i].io.fd >= 0 &&
+            bell_io_receive(home->loop.io, &home->listeners[i].io, true) != BELL_OK) {
+            bell_timer_arm(&home->loop.timers, timer, now_ms + ACCEPT_PAUSE_MS, accept_again);
+        }
+    }
+}
+
+static void on_accept_failed(struct bell_io_handle *listener, void *user)
+{
+    static struct bell_log_limit limit;
+    struct bell_server_loop *home = user;
+    (void)listener;
+    bell_log_limited(&limit, BELL_LOG_ERROR,
+                     "cannot accept connections: out of descriptors or memory open=%u",
+                     home->open_count);
+    bell_timer_arm(&home->loop.timers, &home->accept_timer, home->loop.now_ms + ACCEPT_PAUSE_MS,
+                   accept_again);
+}
+
+static void listeners_close(struct bell_server_loop *home)
+{
+    bell_timer_cancel(&home->loop.timers, &home->accept_timer);
+    for (size_t i = 0; i < home->listener_count; i++) {
+        bell_io_close(home->loop.io, &home->listeners[i].io);
+    }
+}
+
+static void drain_is_over(struct bell_timer *timer, uint64_t now_ms)
+{
+    struct bell_server_loop *home = BELL_CONTAINER_OF(timer, struct bell_server_loop, drain_timer);
+    (void)now_ms;
+    bell_loop_stop(&home->loop);
+}
+
+static void drain_connection(struct bell_connection *c, void *user)
+{
+    (void)user;
+    if (c->phase == BELL_CONNECTION_HTTP) {
+        bell_http_session_drain(c);
+    } else if (c->phase == BELL_CONNECTION_WEBSOCKET) {
+        bell_ws_session_drain(c);
+    }
+}
+
+static void on_wake(void *user)
+{
+    struct bell_server_loop *home = user;
+    if (home->is_draining || !atomic_load(&home->server->must_drain)) {
+        return;
+    }
+    home->is_draining = true;
+    listeners_close(home);
+    bell_timer_arm(&home->loop.timers, &home->drain_timer,
+                   home->loop.now_ms + atomic_load(&home->server->drain_timeout_ms), drain_is_over);
+    bell_slab_each(home, drain_connection, NULL);
+    if (home->open_count == 0) {
+        bell_loop_stop(&home->loop);
+    }
+}
+
+void bell_server_loop_on_closed(struct bell_server_loop *home)
+{
+    atomic_fetch_sub(&home->server->connection_count, 1);
+    if (home->is_draining && home->open_count == 0) {
+        bell_loop_stop(&home->loop);
+    }
+}
+
+static void on_start(void *user)
+{
+    struct bell_server_loop *home = user;
+    accept_again(&home->accept_timer, home->loop.now_ms);
+}
+
+static void close_connection(struct bell_connection *c, void *user)
+{
+    (void)user;
+    bell_connection_close(c);
+}
+
+static void on_stop(void *user)
+{
+    struct bell_server_loop *home = user;
+    listeners_close(home);
+    bell_timer_cancel(&home->loop.timers, &home->drain_timer);
+    bell_slab_each(home, close_connection, NULL);
+}
+
+const bell_loop_events bell_server_loop_events = {
+    .on_accept = on_accept,
+    .on_accept_failed = on_accept_failed,
+    .on_wake = on_wake,
+    .on_start = on_start,
+    .on_stop = on_stop,
+};

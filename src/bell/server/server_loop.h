@@ -1,0 +1,62 @@
+/*
+ * What one loop thread of the I/O server has: its listeners and its connections.
+ *
+ * Connections live in chunks that never move and are never given back, so that a slot number finds
+ * them and idle memory is nothing but the struct.
+ */
+#ifndef BELL_SERVER_SERVER_LOOP_H
+#define BELL_SERVER_SERVER_LOOP_H
+
+#include "bell/http/date.h"
+#include "bell/net/loop.h"
+#include "bell/net/timer.h"
+#include "bell/server/connection.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    BELL_SLAB_CHUNK = 256,          /* connections of one chunk */
+    BELL_SLAB_MAX_CHUNKS = 1 << 16, /* slots have 24 bits */
+};
+
+struct bell_io_server;
+
+struct bell_listener {
+    struct bell_io_handle io; /* first */
+};
+
+struct bell_server_loop {
+    struct bell_loop loop;
+    struct bell_io_server *server;   /* (borrowed) */
+    struct bell_listener *listeners; /* (owned) listener_count of them */
+    size_t listener_count;
+    struct bell_timer accept_timer;  /* accepts again after a failure */
+    struct bell_timer drain_timer;   /* ends the loop when draining takes too long */
+    struct bell_connection **chunks; /* (owned) chunk_count of BELL_SLAB_CHUNK connections */
+    size_t chunk_count;
+    struct bell_connection *free_slots;
+    uint32_t open_count; /* connections in use */
+    bool is_draining;
+    struct bell_http_date_cache date;
+};
+
+/* A free connection, zeroed but for slot and generation; NULL without memory. */
+struct bell_connection *bell_slab_take(struct bell_server_loop *home);
+/* Back to the slab; its handles are stale from now on. */
+void bell_slab_give(struct bell_server_loop *home, struct bell_connection *c);
+/* The slot's connection, free or not; NULL for a number that was never used. */
+struct bell_connection *bell_slab_at(const struct bell_server_loop *home, uint32_t slot);
+/* Calls visit for every connection in use; visit may close any of them. */
+void bell_slab_each(struct bell_server_loop *home,
+                    void (*visit)(struct bell_connection *c, void *user), void *user);
+void bell_slab_finish(struct bell_server_loop *home);
+
+/* A connection is gone: the count, and the end of a drain. */
+void bell_server_loop_on_closed(struct bell_server_loop *home);
+
+/* The loops' callbacks (struct bell_loop); user is the bell_server_loop. */
+extern const bell_loop_events bell_server_loop_events;
+
+#endif

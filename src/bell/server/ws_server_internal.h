@@ -1,0 +1,49 @@
+/*
+ * The WebSocket server's parts that other files of this room see.
+ */
+#ifndef BELL_SERVER_WS_SERVER_INTERNAL_H
+#define BELL_SERVER_WS_SERVER_INTERNAL_H
+
+#include "bell/guard.h"
+#include "bell/server/io_server_internal.h"
+#include "bell/topic/topic.h"
+#include "bell/ws_server.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+enum { BELL_WS_TOPIC_FILTER = 1024, BELL_WS_MAX_GUARDS = 16, BELL_WS_MAX_SUBPROTOCOLS = 64 };
+
+/* What one loop holds for one WebSocket server. */
+struct bell_ws_loop {
+    struct bell_topic_table *topics; /* (owned) loop thread */
+    /*
+     * How many subscriptions this loop has, by topic hash: publishers on other threads skip loops
+     * where nobody can hear them. Counted before a subscription is told to anybody, so that what is
+     * published after it can be known is never skipped.
+     */
+    atomic_uint_fast32_t subscriptions[BELL_WS_TOPIC_FILTER];
+    atomic_uint_fast64_t connections;
+};
+
+struct bell_ws_server {
+    struct bell_component component;
+    bell_ws_options options;
+    bell_slice *subprotocols; /* (owned) texts too */
+    size_t subprotocol_count;
+    struct bell_guard *guards[BELL_WS_MAX_GUARDS]; /* (owned) */
+    size_t guard_count;
+    struct bell_io_server *io;  /* (borrowed) NULL until an I/O server is made */
+    struct bell_ws_loop *loops; /* (owned) one per loop of io */
+    uint32_t loop_count;
+};
+
+/* The I/O server is made: room per loop. BELL_ENOMEM. */
+BELL_NODISCARD bell_status bell_ws_server_bind(struct bell_ws_server *ws,
+                                               struct bell_io_server *io);
+/* The I/O server is gone. */
+void bell_ws_server_unbind(struct bell_ws_server *ws);
+/* A subscription of this loop has ended. */
+void bell_ws_server_forget_subscription(uint64_t hash, void *ws_loop);
+
+#endif

@@ -1,0 +1,393 @@
+#include "bell/server/ws_session.h"
+
+#include "bell/net/blob.h"
+#include "bell/server/connection.h"
+#include "bell/server/guard_internal.h"
+#include "bell/server/server_loop.h"
+#include "bell/server/ws_server_internal.h"
+#include "bell/ws/close_code.h"
+#include "bell/ws/encoder.h"
+
+#include <assert.h>
+
+static struct bell_ws_loop *ws_loop_of(const struct bell_connection *c)
+{
+    return &c->u.ws.server->loops[c->home->loop.index];
+}
+
+/* ---- sending ---- */
+
+static size_t high_mark(const struct bell_ws_server *ws)
+{
+    return ws->options.max_queue_bytes / 2;
+}
+
+/*
+ * A frame that would pass the limit dooms the connection. Nothing is called back from here, since a
+ * publish may be walking its subscribers; the next tick tells the component. An empty queue takes a
+ * frame of any size.
+ */
+static bell_status room_check(struct bell_connection *c, size_t frame_bytes)
+{
+    struct bell_ws_session *ws = &c->u.ws;
+    const struct bell_out_queue *out = &c->stream.out;
+    const bell_ws_options *o = &ws->server->options;
+    if (ws->state != BELL_WS_OPEN) {
+        return BELL_ECLOSED;
+    }
+    if (out->bytes == 0 ||
+        (out->frames < o->max_queue_messages && frame_bytes <= o->max_queue_bytes &&
+         out->bytes <= o->max_queue_bytes - frame_bytes)) {
+        return BELL_OK;
+    }
+    ws->state = BELL_WS_DOOMED;
+    bell_out_queue_drop_unsent(&c->stream.out);
+    bell_connection_set_deadline(c, c->home->loop.now_ms);
+    return BELL_ELIMIT;
+}
+
+static void mark_check(struct bell_connection *c)
+{
+    struct bell_ws_session *ws = &c->u.ws;
+    if (!ws->is_above_mark && c->stream.out.bytes > high_mark(ws->server)) {
+        ws->is_above_mark = true;
+        /* Who does not read is not read: its own messages cannot make the queue longer. */
+        bell_stream_receive(&c->stream, false);
+    }
+}
+
+static bell_status frame_queue(struct bell_connection *c, enum bell_ws_opcode opcode,
+                               bell_slice payload)
+{
+    char header[BELL_WS_HEADER_MAX_BYTES];
+    size_t n = bell_ws_encoder_write_header(header, opcode, true, payload.n, NULL);
+    return bell_stream_send(&c->stream, bell_slice_make(header, n), payload);
+}
+
+bell_status bell_ws_session_send(struct bell_connection *c, enum bell_ws_opcode opcode,
+                                 bell_slice payload)
+{
+    bell_status st = room_check(c, payload.n + BELL_WS_HEADER_MAX_BYTES);
+    if (st == BELL_OK) {
+        st = frame_queue(c, opcode, payload);
+    }
+    if (st == BELL_OK) {
+        mark_check(c);
+    }
+    return st;
+}
+
+bell_status bell_ws_session_send_blob(struct bell_connection *c, struct bell_blob *frame)
+{
+    bell_status st = room_check(c, frame->size);
+    if (st == BELL_OK) {
+        st = bell_stream_send_blob(&c->stream, frame);
+    }
+    if (st == BELL_OK) {
+        mark_check(c);
+    }
+    return st;
+}
+
+/* code 1005: a Close frame without a code. */
+static bell_status close_frame_queue(struct bell_connection *c, uint16_t code, bell_slice reason)
+{
+    char payload[BELL_WS_CONTROL_MAX_BYTES];
+    size_t n = 0;
+    if (code != BELL_WS_CLOSE_NO_CODE) {
+        bell_status st = bell_ws_encoder_write_close(payload, code, reason, &n);
+        if (st != BELL_OK) {
+            return st;
+        }
+    }
+    return frame_queue(c, BELL_WS_CLOSE, bell_slice_make(payload, n));
+}
+
+/* ---- ending ---- */
+
+void bell_ws_session_finish(struct bell_connection *c)
+{
+    struct bell_ws_session *ws = &c->u.ws;
+    struct bell_ws_server *server = ws->server;
+    static const bell_close_event DROPPED = {
+        .origin = BELL_CLOSED_BY_ENGINE, .code = BELL_WS_CLOSE_ABNORMAL, .reason = {NULL, 0}};
+    const bell_close_event *event = ws->event == NULL ? &DROPPED : ws->event;
+    bell_conn handle = bell_connection_handle(c);
+    char room[BELL_ADDRESS_TEXT_BYTES];
+    ws->state = BELL_WS_DONE;
+    if (server->component.on_close != NULL) {
+        server->component.on_close(server, handle, event, server->component.user);
+    }
+    bell_guards_on_close(server->guards, server->guard_count, handle,
+                         bell_address_format(&c->peer, room));
+    bell_topic_leave_all(ws_loop_of(c)->topics, &ws->topics, bell_ws_server_forget_subscription,
+                         ws_loop_of(c));
+    bell_ws_assembler_finish(&ws->assembler);
+    atomic_fetch_sub(&ws_loop_of(c)->connections, 1);
+}
+
+/* Ends the session and then the stream: at once, or after what is queued. */
+static void session_end(struct bell_connection *c, const bell_close_event *event, bool at_once)
+{
+    c->u.ws.event = event;
+    if (at_once) {
+        bell_connection_close(c);
+    } else {
+        bell_connection_end(c);
+    }
+}
+
+static void tell_error(struct bell_connection *c, bell_status why)
+{
+    const struct bell_component *component = &c->u.ws.server->component;
+    if (component->on_error != NULL) {
+        component->on_error(c->u.ws.server, bell_connection_handle(c), why, component->user);
+    }
+}
+
+/* Section 7.1.7, "Fail the WebSocket Connection". */
+static void session_fail(struct bell_connection *c, bell_status why, uint16_t code)
+{
+    tell_error(c, why);
+    if (c->phase != BELL_CONNECTION_WEBSOCKET) {
+        return; /* aborted meanwhile */
+    }
+    const bell_close_event event = {.origin = BELL_CLOSED_BY_ENGINE, .code = code};
+    bool was_told = c->u.ws.state == BELL_WS_CLOSING || /* by on_error or before */
+                    close_frame_queue(c, code, bell_slice_make(NULL, 0)) == BELL_OK;
+    session_end(c, &event, !was_told);
+}
+
+bell_status bell_ws_session_close(struct bell_connection *c, uint16_t code, bell_slice reason)
+{
+    struct bell_ws_session *ws = &c->u.ws;
+    if (ws->state == BELL_WS_CLOSING) {
+        return BELL_OK;
+    }
+    if (ws->state == BELL_WS_DONE) {
+        return BELL_ECLOSED;
+    }
+    /* DOOMED: the application was quicker than the engine. */
+    bell_status st = close_frame_queue(c, code, reason);
+    if (st != BELL_OK) {
+        return st;
+    }
+    ws->state = BELL_WS_CLOSING;
+    ws->sent_code = code;
+    if (ws->is_above_mark) {
+        ws->is_above_mark = false;
+        bell_stream_receive(&c->stream, true); /* the answer must be seen */
+    }
+    bell_connection_set_deadline(c, c->home->loop.now_ms + ws->server->options.close_timeout_ms);
+    return BELL_OK;
+}
+
+void bell_ws_session_abort(struct bell_connection *c)
+{
+    if (c->u.ws.state != BELL_WS_DONE) {
+        const bell_close_event event = {.origin = BELL_CLOSED_BY_US,
+                                        .code = BELL_WS_CLOSE_ABNORMAL};
+        session_end(c, &event, true);
+    }
+}
+
+void bell_ws_session_drain(struct bell_connection *c)
+{
+    bell_status st = bell_ws_session_close(c, BELL_WS_CLOSE_GOING_AWAY, bell_slice_make(NULL, 0));
+    if (st != BELL_OK && st != BELL_ECLOSED) {
+        session_end(c, NULL, true);
+    }
+}
+
+/* ---- receiving ---- */
+
+/* Go on feeding? Not once the connection has left this phase: the assembler is finished then. */
+static bool is_alive(const struct bell_connection *c)
+{
+    return c->phase == BELL_CONNECTION_WEBSOCKET;
+}
+
+static bool on_message(bell_message_type type, bell_slice data, void *user)
+{
+    struct bell_connection *c = user;
+    struct bell_ws_session *ws = &c->u.ws;
+    struct bell_ws_server *server = ws->server;
+    if (ws->state != BELL_WS_OPEN) {
+        return true; /* section 1.4: what comes after our Close frame is not for the application */
+    }
+    bell_conn handle = bell_connection_handle(c);
+    if (!bell_guards_on_message(server->guards, server->guard_count, handle, data.n,
+                                c->home->loop.now_ms)) {
+        session_fail(c, BELL_ELIMIT, BELL_WS_CLOSE_POLICY);
+        return false;
+    }
+    if (server->component.on_message != NULL) {
+        const bell_message message = {.data = data, .type = type};
+        server->component.on_message(server, handle, &message, server->component.user);
+    }
+    return is_alive(c);
+}
+
+static bool on_ping(bell_slice payload, void *user)
+{
+    struct bell_connection *c = user;
+    if (c->u.ws.state == BELL_WS_OPEN) {
+        bell_status st = bell_ws_session_send(c, BELL_WS_PONG, payload);
+        (void)st; /* a full queue dooms it; without memory one Pong is missing */
+    }
+    return is_alive(c);
+}
+
+static bool on_pong(bell_slice payload, void *user)
+{
+    (void)payload;
+    return is_alive(user);
+}
+
+static bool on_close(uint16_t code, bell_slice reason, void *user)
+{
+    struct bell_connection *c = user;
+    struct bell_ws_session *ws = &c->u.ws;
+    bell_close_event event = {.reason = reason, .origin = BELL_CLOSED_BY_US, .code = code};
+    bool was_told = true;
+    if (ws->state != BELL_WS_CLOSING) {
+        /* Section 5.5.1: the answer typically echoes the code. */
+        event.origin = BELL_CLOSED_BY_PEER;
+        was_told = close_frame_queue(c, code, bell_slice_make(NULL, 0)) == BELL_OK;
+    }
+    session_end(c, &event, !was_told);
+    return false;
+}
+
+void bell_ws_session_on_receive(struct bell_connection *c, char *bytes, size_t n)
+{
+    static const bell_ws_events EVENTS = {
+        .on_message = on_message,
+        .on_ping = on_ping,
+        .on_pong = on_pong,
+        .on_close = on_close,
+    };
+    bell_ws_input in = {bytes, n};
+    bell_status st = bell_ws_assembler_feed(&c->u.ws.assembler, &in, &EVENTS, c);
+    if (st == BELL_OK || st == BELL_ECLOSED) {
+        return;
+    }
+    session_fail(c, st, bell_ws_assembler_close_code(&c->u.ws.assembler));
+}
+
+void bell_ws_session_on_end(struct bell_connection *c, bell_status why)
+{
+    if (why != BELL_OK && why != BELL_ECLOSED) {
+        tell_error(c, why);
+        if (!is_alive(c)) {
+            return;
+        }
+    }
+    const bell_close_event event = {
+        .origin = c->u.ws.state == BELL_WS_CLOSING ? BELL_CLOSED_BY_US : BELL_CLOSED_BY_PEER,
+        .code = BELL_WS_CLOSE_ABNORMAL};
+    session_end(c, &event, why != BELL_OK);
+}
+
+void bell_ws_session_on_sent(struct bell_connection *c)
+{
+    struct bell_ws_session *ws = &c->u.ws;
+    if (!ws->is_above_mark) {
+        return;
+    }
+    c->active_ms = c->home->loop.now_ms; /* it takes what we send, though we do not read it */
+    if (c->stream.out.bytes > high_mark(ws->server)) {
+        return;
+    }
+    ws->is_above_mark = false;
+    bell_stream_receive(&c->stream, true);
+    if (is_alive(c) && ws->state == BELL_WS_OPEN && ws->server->component.on_drain != NULL) {
+        ws->server->component.on_drain(ws->server, bell_connection_handle(c),
+                                       ws->server->component.user);
+    }
+}
+
+/* ---- time ---- */
+
+/* When the timer must look again, 0 = never: at the next Ping or at the end of patience. */
+static uint64_t next_deadline(const struct bell_connection *c)
+{
+    const bell_ws_options *o = &c->u.ws.server->options;
+    uint64_t at_ms = 0;
+    if (o->idle_timeout_ms > 0) {
+        at_ms = c->active_ms + o->idle_timeout_ms;
+    }
+    if (o->heartbeat_ms > 0) {
+        uint64_t since_ms = c->u.ws.ping_ms > c->active_ms ? c->u.ws.ping_ms : c->active_ms;
+        uint64_t ping_at_ms = since_ms + o->heartbeat_ms;
+        at_ms = at_ms == 0 || ping_at_ms < at_ms ? ping_at_ms : at_ms;
+    }
+    return at_ms;
+}
+
+static void keep_alive(struct bell_connection *c, uint64_t now_ms)
+{
+    const bell_ws_options *o = &c->u.ws.server->options;
+    uint64_t silent_ms = now_ms > c->active_ms ? now_ms - c->active_ms : 0;
+    if (o->idle_timeout_ms > 0 && silent_ms >= o->idle_timeout_ms) {
+        tell_error(c, BELL_ETIMEOUT);
+        if (is_alive(c)) {
+            session_end(c, NULL, true);
+        }
+        return;
+    }
+    if (next_deadline(c) <= now_ms) {
+        c->u.ws.ping_ms = now_ms;
+        bell_status st = bell_ws_session_send(c, BELL_WS_PING, bell_slice_make(NULL, 0));
+        (void)st; /* a full queue dooms it; without memory the next beat tries again */
+    }
+    if (c->u.ws.state == BELL_WS_OPEN) {
+        bell_connection_set_deadline(c, next_deadline(c));
+    }
+}
+
+void bell_ws_session_on_time(struct bell_connection *c, uint64_t now_ms)
+{
+    switch ((enum bell_ws_state)c->u.ws.state) {
+    case BELL_WS_OPEN:
+        keep_alive(c, now_ms);
+        break;
+    case BELL_WS_CLOSING: {
+        /* The peer has not answered our Close frame in time (section 7.1.1). */
+        const bell_close_event event = {.origin = BELL_CLOSED_BY_US,
+                                        .code = BELL_WS_CLOSE_ABNORMAL};
+        session_end(c, &event, true);
+        break;
+    }
+    case BELL_WS_DOOMED:
+        session_fail(c, BELL_ELIMIT, BELL_WS_CLOSE_TRY_LATER);
+        break;
+    case BELL_WS_DONE:
+        break;
+    }
+}
+
+void bell_ws_session_begin(struct bell_connection *c, struct bell_ws_server *server,
+                           uint8_t subprotocol, const struct bell_http_request *request)
+{
+    struct bell_ws_session *ws = &c->u.ws;
+    bell_conn handle = bell_connection_handle(c);
+    char room[BELL_ADDRESS_TEXT_BYTES];
+    ws->server = server;
+    ws->subprotocol = subprotocol;
+    ws->state = BELL_WS_OPEN;
+    bell_ws_assembler_init(&ws->assembler, BELL_WS_SERVER, server->options.max_frame_bytes,
+                           server->options.max_message_bytes);
+    atomic_fetch_add(&ws_loop_of(c)->connections, 1);
+    uint64_t deadline_ms = next_deadline(c);
+    if (deadline_ms > 0) {
+        bell_connection_set_deadline(c, deadline_ms);
+    } else {
+        bell_timer_cancel(&c->home->loop.timers, &c->timer);
+    }
+    bell_guards_on_open(server->guards, server->guard_count, handle,
+                        bell_address_format(&c->peer, room));
+    if (server->component.on_open != NULL) {
+        server->component.on_open(server, handle, request, server->component.user);
+    }
+}

@@ -1,0 +1,67 @@
+/*
+ * WebSocket session: the part of a connection's life between the handshake and its end.
+ *
+ *     OPEN --our Close frame--> CLOSING --peer's Close, time-out--> DONE
+ *       |\--queue limit--> DOOMED --next tick: on_error, Close 1013--> DONE
+ *       \--peer's Close, broken rule, end of stream--> DONE
+ *
+ * on_close runs on the way to DONE. Loop thread only.
+ */
+#ifndef BELL_SERVER_WS_SESSION_H
+#define BELL_SERVER_WS_SESSION_H
+
+#include "bell/slice.h"
+#include "bell/status.h"
+#include "bell/topic/topic.h"
+#include "bell/ws/assembler.h"
+#include "bell/ws/frame.h"
+#include "bell/ws_server.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct bell_blob;
+struct bell_connection;
+struct bell_http_request;
+
+enum bell_ws_state { BELL_WS_OPEN, BELL_WS_CLOSING, BELL_WS_DOOMED, BELL_WS_DONE };
+
+struct bell_ws_session {
+    struct bell_ws_server *server; /* (borrowed) */
+    void *user;                    /* (borrowed) the application's */
+    struct bell_ws_assembler assembler;
+    struct bell_topic_list topics;
+    const bell_close_event
+        *event;          /* (borrowed while ending) what on_close will be told; NULL = 1006 */
+    uint64_t ping_ms;    /* when the last Ping of ours went out */
+    uint16_t sent_code;  /* CLOSING: of our Close frame */
+    uint8_t state;       /* enum bell_ws_state */
+    uint8_t subprotocol; /* 1 + index in the server's list; 0 = none */
+    bool is_above_mark;  /* the queue has passed half of its limit: receiving pauses */
+};
+
+/* The 101 is queued: starts the session in c->u.ws, tells guards and component, reads on in rest.
+ */
+void bell_ws_session_begin(struct bell_connection *c, struct bell_ws_server *server,
+                           uint8_t subprotocol, const struct bell_http_request *request);
+void bell_ws_session_on_receive(struct bell_connection *c, char *bytes, size_t n);
+void bell_ws_session_on_end(struct bell_connection *c, bell_status why);
+void bell_ws_session_on_sent(struct bell_connection *c);
+void bell_ws_session_on_time(struct bell_connection *c, uint64_t now_ms);
+/* The server is stopping: Close 1001. */
+void bell_ws_session_drain(struct bell_connection *c);
+/* Tells on_close and frees what the session holds. Called when the connection leaves the phase. */
+void bell_ws_session_finish(struct bell_connection *c);
+
+/* Queues one frame made of payload, or a whole shared one. As bell_ws_send; never calls back. */
+BELL_NODISCARD bell_status bell_ws_session_send(struct bell_connection *c,
+                                                enum bell_ws_opcode opcode, bell_slice payload);
+BELL_NODISCARD bell_status bell_ws_session_send_blob(struct bell_connection *c,
+                                                     struct bell_blob *frame);
+/* As bell_ws_close; the code and reason have been checked. */
+BELL_NODISCARD bell_status bell_ws_session_close(struct bell_connection *c, uint16_t code,
+                                                 bell_slice reason);
+void bell_ws_session_abort(struct bell_connection *c);
+
+#endif
