@@ -8,14 +8,13 @@
 #include "desk/proto/decode.h"
 
 #include "base/hex.h"
-#include "base/mem.h"
 #include "base/num.h"
+#include "desk/proto/scratch.h"
 #include "desk/proto/walk.h"
 
 #include <jansson.h>
 
 #include <assert.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,13 +24,6 @@ struct decoding {
     struct bell_arena *arena;
     struct decode_failure *why;
 };
-
-static pthread_once_t allocation_once = PTHREAD_ONCE_INIT;
-
-static void set_allocation(void)
-{
-    json_set_alloc_funcs(bell_mem_alloc, bell_mem_free);
-}
 
 /* Failures. Each names the field as seen from its own object; the way up completes the path. */
 
@@ -302,7 +294,8 @@ static bell_status decode_object(struct decoding *d, const struct proto_record *
 
 /* Bounds depth and values (an object or array, and each comma, begins one) before the parser runs.
  */
-static bell_status check_shape(struct decoding *d, bell_slice json, size_t max_values)
+static bell_status check_shape(struct decoding *d, bell_slice json, size_t max_values,
+                               size_t *out_values)
 {
     size_t depth = 0;
     size_t values = 0;
@@ -326,37 +319,47 @@ static bell_status check_shape(struct decoding *d, bell_slice json, size_t max_v
             return fail(d, ERROR_BAD_FIELD, BELL_LIT(""));
         }
     }
+    *out_values = values;
     return BELL_OK;
 }
 
-static bell_status parse(struct decoding *d, bell_slice json, size_t max_bytes, size_t max_values,
+/* Inside a scratch, which frees the result. */
+static bell_status parse_object(struct decoding *d, bell_slice json, json_t **out)
+{
+    json_error_t error;
+    json_t *root = json_loadb(json.n == 0 ? "" : json.p, json.n,
+                              JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+    if (json_is_object(root)) {
+        *out = root;
+        return BELL_OK;
+    }
+    if (proto_scratch_has_run_out()) {
+        return fail_memory(d);
+    }
+    bool is_too_big = root == NULL && json_error_code(&error) == json_error_numeric_overflow;
+    return fail(d, is_too_big ? ERROR_BAD_FIELD : ERROR_BAD_JSON, BELL_LIT(""));
+}
+
+/* Opens a scratch and parses into it; on failure it is closed again. */
+static bell_status begin(struct decoding *d, bell_slice json, size_t max_bytes, size_t max_values,
                          json_t **out)
 {
     if (json.n > max_bytes) {
         return fail(d, ERROR_TOO_LONG, BELL_LIT(""));
     }
-    bell_status st = check_shape(d, json, max_values);
+    size_t values;
+    bell_status st = check_shape(d, json, max_values, &values);
     if (st != BELL_OK) {
         return st;
     }
-    (void)pthread_once(&allocation_once, set_allocation);
-    json_error_t error;
-    json_t *root = json_loadb(json.n == 0 ? "" : json.p, json.n,
-                              JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
-    if (root == NULL) {
-        enum json_error_code code = json_error_code(&error);
-        if (code == json_error_out_of_memory) {
-            return fail_memory(d);
-        }
-        return fail(d, code == json_error_numeric_overflow ? ERROR_BAD_FIELD : ERROR_BAD_JSON,
-                    BELL_LIT(""));
+    if (proto_scratch_begin(json.n, values) != BELL_OK) {
+        return fail_memory(d);
     }
-    if (!json_is_object(root)) {
-        json_decref(root);
-        return fail(d, ERROR_BAD_JSON, BELL_LIT(""));
+    st = parse_object(d, json, out);
+    if (st != BELL_OK) {
+        proto_scratch_end();
     }
-    *out = root;
-    return BELL_OK;
+    return st;
 }
 
 static bool is_ref(const json_t *value)
@@ -414,7 +417,7 @@ bell_status proto_tagged_decode(const struct proto_tagged *table, bell_slice jso
     *why = (struct decode_failure){.error = ERROR_NONE};
     struct decoding d = {arena, why};
     json_t *root;
-    bell_status st = parse(&d, json, table->max_bytes, table->max_values, &root);
+    bell_status st = begin(&d, json, table->max_bytes, table->max_values, &root);
     if (st != BELL_OK) {
         return st;
     }
@@ -422,7 +425,7 @@ bell_status proto_tagged_decode(const struct proto_tagged *table, bell_slice jso
     if (st != BELL_OK) {
         note_sender_marks(why, root);
     }
-    json_decref(root);
+    proto_scratch_end();
     return st;
 }
 
@@ -432,12 +435,12 @@ bell_status proto_body_decode(const struct proto_body *table, bell_slice json,
     *why = (struct decode_failure){.error = ERROR_NONE};
     struct decoding d = {arena, why};
     json_t *root;
-    bell_status st = parse(&d, json, table->max_bytes, table->max_values, &root);
+    bell_status st = begin(&d, json, table->max_bytes, table->max_values, &root);
     if (st != BELL_OK) {
         return st;
     }
     memset(out, 0, table->record.size_bytes);
     st = decode_object(&d, &table->record, root, false, out);
-    json_decref(root);
+    proto_scratch_end();
     return st;
 }

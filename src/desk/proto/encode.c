@@ -55,7 +55,7 @@ static bell_status write_escape(struct bell_buf *out, unsigned char c)
     case '\t':
         return bell_buf_append(out, BELL_LIT("\\t"));
     default: {
-        static const char DIGITS[] = "0123456789abcdef";
+        static const char DIGITS[] = "0123456789ABCDEF";
         const char escape[] = {'\\', 'u', '0', '0', DIGITS[c >> 4], DIGITS[c & 0x0f]};
         return bell_buf_append(out, (bell_slice){escape, sizeof escape});
     }
