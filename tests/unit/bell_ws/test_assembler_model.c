@@ -277,7 +277,7 @@ static void says_what_the_model_says(void **state)
         check_cut(role, bytes, events, 1, 1);
         check_cut(role, bytes, events, 1 + random_below((uint32_t)bytes.n), 0);
         check_cut(role, bytes, events, 1 + random_below(40), 1 + random_below(40));
-        failures += memmem(events.p, events.n, "fail:", 5) != NULL;
+        failures += events.n > 0 && memmem(events.p, events.n, "fail:", 5) != NULL;
         bell_buf_finish(&expected);
         bell_buf_finish(&stream);
     }
