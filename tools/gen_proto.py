@@ -16,7 +16,7 @@ sys.dont_write_bytecode = True
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from proto_gen import c_codec, c_types, typescript  # noqa: E402
+from proto_gen import c_codec, c_types, docs, typescript  # noqa: E402
 from proto_gen.schema import Schema, SchemaError, load  # noqa: E402
 
 
@@ -35,6 +35,7 @@ def outputs(schema: Schema) -> dict[str, str]:
         **{f"{web}/{ch.name}.ts": typescript.channel(ch) for ch in schema.channels},
         f"{web}/http.ts": typescript.http(schema),
         f"{web}/limits.ts": typescript.limits(schema),
+        "docs/protocol.md": docs.reference(schema),
     }
 
 

@@ -89,8 +89,7 @@ bell_slice event_kind_name(enum event_kind value);
 bool event_kind_from_name(bell_slice name, enum event_kind *out);
 
 /*
- * Why a command or request was refused. http is the status where the refusal travels over HTTP.
- * Unless close is given the connection stays open.
+ * Why a command or request was refused. The connection stays open: a refusal alone never ends it.
  */
 enum desk_error {
     ERROR_NONE = 0,
