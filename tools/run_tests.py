@@ -13,7 +13,7 @@ All of them speak TAP. The last line is "N passed, N failed", with ", N skipped"
 and the exit status says the same. A program that crashes, takes too long, runs fewer tests than it
 announced or runs none counts as failed. FILTER keeps only the programs and files that contain it.
 
-The programs find the build folder in BELL_BUILD_DIR (absolute).
+The programs find the build folder in BELL_BUILD_DIR and the server in DESKBELL_PROGRAM (absolute).
 """
 import argparse
 import concurrent.futures
@@ -238,6 +238,7 @@ class Suites:
         # Options of the person at the keyboard must not reach the servers of the tests.
         for name in [n for n in self.env if n.startswith("DESKBELL_")]:
             del self.env[name]
+        self.env["DESKBELL_PROGRAM"] = str(self.build / "src" / "cli" / "deskbell")
 
     def limit(self, seconds: float) -> float:
         return seconds * self.options.slow

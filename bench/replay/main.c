@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -29,7 +30,9 @@ static const char HELP[] =
     "  --seconds S         start no turn after this time; 0 = until all is played (0)\n"
     "  --receipt-ms MS     receipts are sent at most this often (200)\n"
     "  --patience-ms MS    give up when nothing has arrived for so long (30000)\n"
-    "  --transcript FILE   write what was acknowledged and shown\n";
+    "  --transcript FILE   write what was acknowledged and shown\n"
+    "\n"
+    "SIGINT and SIGTERM end it as --seconds does: what is under way comes to its end.\n";
 
 struct arguments {
     struct replay_options options;
@@ -152,6 +155,14 @@ static uint32_t read_cookies(const char *path, char (*out)[COOKIE_BYTES])
     return count;
 }
 
+static volatile sig_atomic_t stop;
+
+static void on_signal(int number)
+{
+    (void)number;
+    stop = 1;
+}
+
 int main(int argc, char **argv)
 {
     static char cookies[MAX_AGENTS][COOKIE_BYTES];
@@ -175,6 +186,10 @@ int main(int argc, char **argv)
     if (a.options.play_count == 0) {
         a.options.play_count = dialogues.count;
     }
+    a.options.stop = &stop;
+    struct sigaction action = {.sa_handler = on_signal};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
     if (replay_init(&replay, &a.options, &dialogues, cookie_texts, cookie_count) != BELL_OK) {
         fail("start", "no memory or no sockets");
     }

@@ -187,6 +187,9 @@ static void one_turn(struct replay *r, uint64_t *next_tick_ms)
         (double)(now_ns - r->begun_ns) > r->options.seconds * NS_PER_S) {
         r->is_stopping = true;
     }
+    if (r->options.stop != NULL && *r->options.stop != 0) {
+        r->is_stopping = true;
+    }
     if (r->now_ms >= *next_tick_ms) {
         tick(r);
         *next_tick_ms = r->now_ms + TICK_MS;

@@ -26,6 +26,7 @@
 #include "samples.h"
 #include "scan.h"
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -43,13 +44,13 @@ struct replay_options {
     const char *address;
     uint16_t port;
     const char *site;
-    uint32_t
-        play_count; /* dialogues to play; those of the file are repeated when there are fewer */
+    uint32_t play_count;  /* dialogues to play; the file's are repeated when they are fewer */
     uint32_t slot_count;  /* dialogues at a time */
     double rate;          /* turns per second over all; 0 = as fast as it goes */
     double seconds;       /* start no turn after this time; 0 = until all is played */
     uint64_t receipt_ms;  /* receipts are sent at most this often per conversation and side */
     uint64_t patience_ms; /* give up when nothing has arrived for so long */
+    const volatile sig_atomic_t *stop; /* becomes 1 when the time is up; NULL = never */
 };
 
 /* A dialogue that was or is being played. */
