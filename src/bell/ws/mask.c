@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { WORD_BYTES = 8, WORDS_PER_STEP = 4, STEP_BYTES = WORD_BYTES * WORDS_PER_STEP };
+enum { WORD_BYTES = 8, STEP_BYTES = 4 * WORD_BYTES };
 
 /* The highest bit of each byte of a word: set in what is not ASCII. */
 static const uint64_t NOT_ASCII = 0x8080808080808080u;
@@ -16,27 +16,31 @@ static uint64_t key_word(const uint8_t key[BELL_WS_KEY_BYTES])
     return word;
 }
 
+/* One word in place; what it has become. */
+static uint64_t mask_word(char *p, uint64_t mask)
+{
+    uint64_t word;
+    memcpy(&word, p, sizeof word);
+    word ^= mask;
+    memcpy(p, &word, sizeof word);
+    return word;
+}
+
 bool bell_ws_mask_apply(char *p, size_t n, const uint8_t key[BELL_WS_KEY_BYTES])
 {
     uint64_t mask = key_word(key);
     uint64_t seen = 0;
     while (n >= STEP_BYTES) {
-        uint64_t words[WORDS_PER_STEP];
-        memcpy(words, p, sizeof words);
-        for (size_t i = 0; i < WORDS_PER_STEP; i++) {
-            words[i] ^= mask;
-            seen |= words[i];
-        }
-        memcpy(p, words, sizeof words);
+        uint64_t a = mask_word(p, mask);
+        uint64_t b = mask_word(p + WORD_BYTES, mask);
+        uint64_t c = mask_word(p + 2 * WORD_BYTES, mask);
+        uint64_t d = mask_word(p + 3 * WORD_BYTES, mask);
+        seen |= (a | b) | (c | d);
         p += STEP_BYTES;
         n -= STEP_BYTES;
     }
     while (n >= WORD_BYTES) {
-        uint64_t word;
-        memcpy(&word, p, sizeof word);
-        word ^= mask;
-        seen |= word;
-        memcpy(p, &word, sizeof word);
+        seen |= mask_word(p, mask);
         p += WORD_BYTES;
         n -= WORD_BYTES;
     }
