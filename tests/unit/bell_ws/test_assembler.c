@@ -243,6 +243,7 @@ static void checks_text(void **state)
         {"T:abc\xe2\x82", "fail:1007"},
         {"t:\xe2\x82|C:", "fail:1007"},
         {"t:\xe2\x82|C:x", "fail:1007"},
+        {"t:\xe2\x82|c:x|C:\xac", "fail:1007"},
         {"t:\xe2|c:\x82|C:\xac|T:\xac", "text:\xe2\x82\xac|fail:1007"},
         {"t:ok|C:\xc0\xaf", "fail:1007"},
         {"T:\xed\xa0\x80", "fail:1007"},

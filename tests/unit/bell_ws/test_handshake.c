@@ -154,6 +154,8 @@ static void chooses_the_sub_protocol_the_server_likes_best(void **state)
         {"one", .protocol = {{"echo"}}, .status = 101, .chosen = "echo"},
         {"the server's order", .protocol = {{"echo, chat.v1, chat.v2"}}, .status = 101,
          .chosen = "chat.v2"},
+        {"not the last one", .protocol = {{"chat.v2, echo, chat.v1"}}, .status = 101,
+         .chosen = "chat.v2"},
         {"over lines", .protocol = {{"echo", "x,chat.v1"}}, .status = 101, .chosen = "chat.v1"},
         {"offered twice", .protocol = {{"echo,echo"}}, .status = 101, .chosen = "echo"},
         {"none that fits is no error", .protocol = {{"other"}}, .status = 101},
