@@ -16,6 +16,9 @@
 static const uint16_t BAD_REQUEST = 400;
 static const uint16_t NOT_IMPLEMENTED = 501;
 
+/* "%" and two digits */
+enum { ESCAPE_BYTES = 3 };
+
 /* A path that is being written. */
 struct target_path {
     char *p;
@@ -41,17 +44,34 @@ static bool path_close_segment(struct target_path *path)
     return false;
 }
 
-/* The byte at the front of rest, unescaped; -1 when it is none that a path may hold. */
-static int path_next_byte(bell_slice rest)
+/* The byte that the escape at the front of rest stands for; -1 when a path may not hold it. */
+static int path_unescape(bell_slice rest)
 {
-    if (rest.p[0] != '%') {
-        bool is_fine = bell_http_char_is(rest.p[0], BELL_HTTP_URI) && rest.p[0] != '\\';
-        return is_fine ? (uint8_t)rest.p[0] : -1;
-    }
     int value = bell_http_percent_value(rest);
-    bool is_fine = value >= 0 && value != '/' && value != '\\' &&
-                   bell_http_char_is((char)value, BELL_HTTP_FIELD) && value != '\t';
+    bool is_fine = value >= 0 && value != '/' && value != '\\' && value != '\t' &&
+                   bell_http_char_is((char)value, BELL_HTTP_FIELD);
     return is_fine ? value : -1;
+}
+
+/* Takes plain bytes, or one escape, from source at *at. false when neither stands there. */
+static bool path_take(struct target_path *path, bell_slice source, size_t *at)
+{
+    bell_slice rest = {source.p + *at, source.n - *at};
+    size_t plain = bell_http_span_of(rest.p, rest.n, BELL_HTTP_PATH);
+    if (plain > 0) {
+        memcpy(path->p + path->n, rest.p, plain);
+        path->n += plain;
+        *at += plain;
+        return true;
+    }
+    int byte = path_unescape(rest);
+    if (byte < 0) {
+        return false;
+    }
+    path->p[path->n] = (char)byte;
+    path->n++;
+    *at += ESCAPE_BYTES;
+    return true;
 }
 
 /* source begins with "/". false when it holds what no path may hold. */
@@ -69,12 +89,9 @@ static bool path_read(bell_slice source, char *room, bell_slice *out)
             at++;
             continue;
         }
-        int byte = path_next_byte((bell_slice){source.p + at, source.n - at});
-        if (byte < 0) {
+        if (!path_take(&path, source, &at)) {
             return false;
         }
-        path.p[path.n++] = (char)byte;
-        at += source.p[at] == '%' ? 3 : 1;
     }
     (void)path_close_segment(&path);
     *out = (bell_slice){room, path.n};
@@ -166,7 +183,7 @@ static int query_next_byte(bell_slice *rest)
     size_t used = 1;
     if (byte == '%') {
         byte = bell_http_percent_value(*rest);
-        used = 3;
+        used = ESCAPE_BYTES;
     }
     if (byte <= 0) {
         return -1;
