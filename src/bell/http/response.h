@@ -41,7 +41,8 @@ typedef struct {
  *              character; a field that this function writes itself (Content-Length,
  *              Transfer-Encoding, Connection, Keep-Alive, Date, and Content-Type when content_type
  *              is given)
- * BELL_ELIMIT, BELL_ENOMEM. After a failure out is as before.
+ * BELL_ELIMIT (out must have room for half a kilobyte on top of what is given), BELL_ENOMEM. After a
+ * failure out is as before.
  */
 BELL_NODISCARD bell_status bell_http_response_write_head(struct bell_buf *out,
                                                          const bell_http_response_head *head);
