@@ -16,6 +16,10 @@
  *   EVENT_STATUS         desk: presence
  *   EVENT_SESSION_ENDED  nobody; sockets of that session are closed with 4401
  *
+ * A live event is only a fast copy of what paging through the desk's events gives: when one command
+ * changes more than EVENT_LIST_MAX things the list leaves some desk events out, and consoles see
+ * the gap in the numbers and ask.
+ *
  * A list belongs to one command and to the thread that runs it. Texts in events are borrowed from
  * the command or from the list's arena: valid until the command is done, not longer.
  */
@@ -93,6 +97,9 @@ struct event_list {
      */
     uint64_t origin;
 };
+
+/* More desk events than this are not told live; the arena has room for them. */
+enum { EVENT_LIST_MAX = 1000, EVENT_LIST_MAX_BYTES = 8 * 1024 * 1024 };
 
 void event_list_init(struct event_list *list);
 void event_list_finish(struct event_list *list);

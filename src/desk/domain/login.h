@@ -25,7 +25,8 @@ void login_limits_destroy(struct login_limits *limits);
  */
 struct outcome login_allow(struct login_limits *limits, bell_slice address, bell_slice email,
                            uint64_t now_ms);
-/* A right password: earlier attempts at this account from this address do not count any more. */
+/* A right password: what was counted at this account, and this attempt from this address, count no
+ * more. */
 void login_succeeded(struct login_limits *limits, bell_slice address, bell_slice email);
 
 /* --- passwords --- */

@@ -22,6 +22,7 @@ struct tx {
     struct db *db;             /* (borrowed) */
     struct event_list *events; /* (borrowed) NULL when only reading */
     int64_t now_us;            /* wall clock, microseconds since 1970: what is stored as time */
+    int64_t event_history;     /* desk events kept for consoles to catch up; 0 = all */
 };
 
 /* How a command ended: done, or refused with a code of errors.json and the details that code has.

@@ -70,6 +70,13 @@ bell_status store_session_any_of(struct db *db, int64_t agent, int64_t but, int6
     return rows_one_int(db, &select, DB_PARAMS(db_int(agent), db_int(but)), number);
 }
 
+bell_status store_session_oldest_beyond(struct db *db, int64_t agent, int64_t keep, int64_t *number)
+{
+    static const struct db_sql select = {"SELECT number FROM session WHERE agent = $1 ORDER BY "
+                                         "seen_at DESC, number DESC LIMIT 1 OFFSET $2"};
+    return rows_one_int(db, &select, DB_PARAMS(db_int(agent), db_int(keep)), number);
+}
+
 bell_status store_session_any_before(struct db *db, int64_t seen_before, int64_t *number,
                                      int64_t *agent)
 {

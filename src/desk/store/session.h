@@ -35,6 +35,9 @@ BELL_NODISCARD bell_status store_session_remove(struct db *db, int64_t number);
 /* Any session of the agent but one (0 = any at all); BELL_ENOTFOUND when there is none left. */
 BELL_NODISCARD bell_status store_session_any_of(struct db *db, int64_t agent, int64_t but,
                                                 int64_t *number);
+/* The one used longest ago when the agent has more than keep; BELL_ENOTFOUND when not. */
+BELL_NODISCARD bell_status store_session_oldest_beyond(struct db *db, int64_t agent, int64_t keep,
+                                                       int64_t *number);
 /* Any session last seen before a time, and whose; BELL_ENOTFOUND. */
 BELL_NODISCARD bell_status store_session_any_before(struct db *db, int64_t seen_before,
                                                     int64_t *number, int64_t *agent);

@@ -68,6 +68,7 @@ struct work_options {
     uint32_t queue_max;      /* items waiting or under way for writes, and for reads; 0 = 8192 */
     uint32_t slow_max;       /* the same for slow ones; 0 = 64 */
     uint32_t batch_max;      /* writes in one transaction; 0 = 512 */
+    int64_t event_history;   /* desk events kept (see tx.h); 0 = 1,000,000 */
     int64_t (*now_us)(void); /* wall clock; NULL = bell_clock_wall_us */
 };
 
@@ -99,8 +100,8 @@ BELL_NODISCARD bell_status work_submit(struct work *work, enum work_lane lane,
 /* Any thread. */
 void work_read_counters(const struct work *work, struct work_counters *out);
 /*
- * Takes no more submits from outside of done callbacks, finishes and answers all that was accepted,
- * ends the threads. From the thread that created it; at most once.
+ * Takes no more submits, finishes and answers all that was accepted, ends the threads. From the
+ * thread that created it; again without effect.
  */
 void work_stop(struct work *work);
 /* After work_stop (which it calls when it was not). NULL is fine. */
