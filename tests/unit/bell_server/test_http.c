@@ -1,0 +1,374 @@
+/*
+ * The HTTP server, seen from a real socket: handlers, deferred answers, pipelining, bodies, files,
+ * time.
+ */
+#include "base/buf.h"
+#include "base/mem.h"
+#include "bell/bell.h"
+#include "peer.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static struct bell_http_server *http;
+static struct bell_io_server *io;
+static uint16_t port;
+static atomic_uint_fast64_t deferred;
+
+static void respond(struct bell_http_request *r, uint16_t status, bell_slice body)
+{
+    const bell_http_response response = {
+        .status = status, .content_type = BELL_LIT("text/plain"), .body = body};
+    assert_int_equal(bell_http_respond(r, &response), BELL_OK);
+    assert_int_equal(bell_http_respond(r, &response), BELL_ESTATE);
+    assert_int_equal(bell_http_request_defer(r), 0);
+}
+
+static void handle_echo(struct bell_http_request *r, void *user)
+{
+    (void)user;
+    respond(r, 200, bell_http_request_body(r));
+}
+
+static void handle_facts(struct bell_http_request *r, void *user)
+{
+    const bell_slice facts[] = {
+        bell_http_request_method(r),
+        bell_http_request_path(r),
+        bell_http_request_query(r),
+        bell_http_request_param(r, "id"),
+        bell_http_request_cookie(r, "session"),
+        bell_http_request_peer(r),
+    };
+    struct bell_buf text;
+    (void)user;
+    bell_buf_init(&text, 1024);
+    for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++) {
+        assert_int_equal(bell_buf_append(&text, i == 0 ? BELL_LIT("") : BELL_LIT("|")), BELL_OK);
+        assert_int_equal(bell_buf_append(&text, facts[i]), BELL_OK);
+    }
+    respond(r, 200, bell_buf_slice(&text));
+    bell_buf_finish(&text);
+}
+
+static void handle_later(struct bell_http_request *r, void *user)
+{
+    (void)user;
+    atomic_store(&deferred, bell_http_request_defer(r));
+}
+
+static void handle_nothing(struct bell_http_request *r, void *user)
+{
+    (void)r;
+    (void)user;
+}
+
+static void handle_bad(struct bell_http_request *r, void *user)
+{
+    static const bell_http_field SPLIT = {{"X-A", 3}, {"a\r\nSet-Cookie: b", 16}};
+    const bell_http_response split = {.status = 200, .fields = &SPLIT, .field_count = 1};
+    const bell_http_response interim = {.status = 100};
+    (void)user;
+    assert_int_equal(bell_http_respond(r, &split), BELL_EINVAL);
+    assert_int_equal(bell_http_respond(r, &interim), BELL_EINVAL);
+}
+
+static const bell_http_file FILES[] = {
+    {.path = {"index.html", 10},
+     .content_type = {"text/html; charset=utf-8", 24},
+     .plain = {"<p>plain</p>", 12},
+     .brotli = {"BR", 2},
+     .etag = {"abc", 3}},
+    {.path = {"assets/a.js", 11},
+     .content_type = {"text/javascript", 15},
+     .plain = {"1", 1},
+     .etag = {"d", 1}},
+};
+
+static void start(const bell_http_options *options)
+{
+    const bell_http_static_options files = {.immutable_prefix = "assets/"};
+    bell_io_options io_options;
+    bell_io_options_init(&io_options);
+    io_options.threads = 1;
+    assert_int_equal(bell_http_server_create(options, &http), BELL_OK);
+    assert_int_equal(bell_http_server_route(http, "POST", "/echo", handle_echo, NULL), BELL_OK);
+    assert_int_equal(bell_http_server_route(http, "GET", "/facts/:id", handle_facts, NULL),
+                     BELL_OK);
+    assert_int_equal(bell_http_server_route(http, "GET", "/later", handle_later, NULL), BELL_OK);
+    assert_int_equal(bell_http_server_route(http, "GET", "/nothing", handle_nothing, NULL),
+                     BELL_OK);
+    assert_int_equal(bell_http_server_route(http, "GET", "/bad", handle_bad, NULL), BELL_OK);
+    assert_int_equal(bell_http_server_route(http, "GET", "/bad", handle_bad, NULL), BELL_EEXISTS);
+    assert_int_equal(bell_http_server_files(http, "/files/", FILES, 2, &files), BELL_OK);
+    assert_int_equal(bell_io_server_create(http, &io_options, &io), BELL_OK);
+    assert_int_equal(bell_io_server_listen(io, "127.0.0.1:0"), BELL_OK);
+    port = bell_io_server_port(io, 0);
+    assert_int_equal(bell_io_server_start(io), BELL_OK);
+    assert_int_equal(bell_http_server_route(http, "GET", "/late", handle_bad, NULL), BELL_ESTATE);
+}
+
+static void stop(void)
+{
+    bell_io_server_destroy(io);
+    bell_http_server_destroy(http);
+    assert_int_equal(bell_mem_live(), 0);
+}
+
+/* Reads one answer; the body as text. */
+static int read_answer(struct peer *p, char *body, size_t size)
+{
+    char head[4096];
+    int status = peer_read_head(p, head, sizeof head);
+    const char *length = strstr(head, "Content-Length: ");
+    size_t n = status == 0 || length == NULL ? 0 : strtoul(length + 16, NULL, 10);
+    assert_true(n < size);
+    assert_true(peer_read(p, body, n));
+    body[n] = '\0';
+    return status;
+}
+
+static void ask(const char *request, int status, const char *expected)
+{
+    static struct peer p;
+    char body[2048];
+    peer_connect(&p, port);
+    peer_send(&p, bell_slice_from(request));
+    assert_int_equal(read_answer(&p, body, sizeof body), status);
+    assert_string_equal(body, expected);
+    peer_close(&p);
+}
+
+static void a_handler_sees_the_request(void **state)
+{
+    (void)state;
+    start(NULL);
+    ask("GET /facts/a%20b?x=%31 HTTP/1.1\r\nHost: a\r\nCookie: a=1; session=s3\r\n\r\n", 200,
+        "GET|/facts/a b|x=%31|a b|s3|127.0.0.1");
+    ask("GET http://other/facts/7 HTTP/1.1\r\nHost: a\r\n\r\n", 200, "GET|/facts/7||7||127.0.0.1");
+    ask("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello", 200, "hello");
+    ask("POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
+        "chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0"
+        "\r\n\r\n",
+        200, "hello");
+    ask("GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n", 500, "500 Internal Server Error\n");
+    ask("GET /bad HTTP/1.1\r\nHost: a\r\n\r\n", 500, "500 Internal Server Error\n");
+    ask("GET /unknown HTTP/1.1\r\nHost: a\r\n\r\n", 404, "404 Not Found\n");
+    ask("DELETE /echo HTTP/1.1\r\nHost: a\r\n\r\n", 405, "405 Method Not Allowed\n");
+    stop();
+}
+
+static void answers_come_in_the_order_of_the_requests(void **state)
+{
+    (void)state;
+    static struct peer p;
+    char body[2048];
+    start(NULL);
+    peer_connect(&p, port);
+    atomic_store(&deferred, 0);
+    peer_send(&p, BELL_LIT("GET /facts/1 HTTP/1.1\r\nHost: a\r\n\r\n"
+                           "GET /later HTTP/1.1\r\nHost: a\r\n\r\n"
+                           "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi"
+                           "GET /later HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"));
+    assert_int_equal(read_answer(&p, body, sizeof body), 200);
+    assert_string_equal(body, "GET|/facts/1||1||127.0.0.1");
+    for (int i = 0; i < 2; i++) {
+        uint64_t exchange;
+        while ((exchange = atomic_exchange(&deferred, 0)) == 0) {
+            (void)usleep(100);
+        }
+        const bell_http_response late = {.status = 202, .body = BELL_LIT("late")};
+        const bell_http_response bad = {.status = 99};
+        assert_int_equal(bell_http_respond_later(http, exchange, &bad), BELL_EINVAL);
+        assert_int_equal(bell_http_respond_later(http, exchange, &late), BELL_OK);
+        assert_int_equal(read_answer(&p, body, sizeof body), 202);
+        assert_string_equal(body, "late");
+        /* A second answer to the same request is dropped, not taken for the next one. */
+        assert_int_equal(bell_http_respond_later(http, exchange, &late), BELL_OK);
+        if (i == 0) {
+            assert_int_equal(read_answer(&p, body, sizeof body), 200);
+            assert_string_equal(body, "hi");
+        }
+    }
+    assert_int_equal(peer_read_to_end(&p), 0);
+    peer_close(&p);
+    stop();
+}
+
+static void a_late_answer_to_a_peer_that_left_is_no_error(void **state)
+{
+    (void)state;
+    static struct peer p;
+    uint64_t exchange;
+    start(NULL);
+    peer_connect(&p, port);
+    atomic_store(&deferred, 0);
+    peer_send(&p, BELL_LIT("GET /later HTTP/1.1\r\nHost: a\r\n\r\n"));
+    while ((exchange = atomic_exchange(&deferred, 0)) == 0) {
+        (void)usleep(100);
+    }
+    peer_reset(&p);
+    const bell_http_response late = {.status = 200};
+    assert_int_equal(bell_http_respond_later(http, exchange, &late), BELL_OK);
+    ask("GET /facts/1 HTTP/1.1\r\nHost: a\r\n\r\n", 200, "GET|/facts/1||1||127.0.0.1");
+    stop();
+}
+
+static void a_client_that_has_ended_its_half_gets_all_its_answers(void **state)
+{
+    (void)state;
+    static struct peer p;
+    char body[2048];
+    start(NULL);
+    peer_connect(&p, port);
+    peer_send(&p,
+              BELL_LIT("GET /facts/1 HTTP/1.1\r\nHost: a\r\n\r\nGET /facts/2 HTTP/1.1\r\nHost: a"
+                       "\r\n\r\n"));
+    assert_int_equal(shutdown(p.fd, SHUT_WR), 0);
+    assert_int_equal(read_answer(&p, body, sizeof body), 200);
+    assert_int_equal(read_answer(&p, body, sizeof body), 200);
+    assert_string_equal(body, "GET|/facts/2||2||127.0.0.1");
+    assert_int_equal(peer_read_to_end(&p), 0);
+    peer_close(&p);
+    stop();
+}
+
+static void a_body_may_have_its_limit_and_no_byte_more(void **state)
+{
+    (void)state;
+    bell_http_options o;
+    bell_http_options_init(&o);
+    o.max_body_bytes = 5;
+    start(&o);
+    ask("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello", 200, "hello");
+    ask("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nhello!", 413,
+        "413 Content Too Large\n");
+    ask("POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
+        "chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        200, "hello");
+    ask("POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
+        "chunked\r\n\r\n5\r\nhello\r\n1\r\n!\r\n0"
+        "\r\n\r\n",
+        413, "413 Content Too Large\n");
+    stop();
+}
+
+static void expect_continue_is_answered_before_the_body(void **state)
+{
+    (void)state;
+    static struct peer p;
+    char text[1024];
+    start(NULL);
+    peer_connect(&p, port);
+    peer_send(&p, BELL_LIT("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: "
+                           "100-continue\r\n\r\n"));
+    assert_int_equal(peer_read_head(&p, text, sizeof text), 100);
+    peer_send(&p, BELL_LIT("ok"));
+    assert_int_equal(read_answer(&p, text, sizeof text), 200);
+    assert_string_equal(text, "ok");
+    peer_close(&p);
+    stop();
+}
+
+static void slow_clients_are_told_408_and_silent_ones_closed(void **state)
+{
+    (void)state;
+    static struct peer p;
+    char body[256];
+    bell_http_options o;
+    bell_http_options_init(&o);
+    o.head_timeout_ms = 100;
+    o.body_timeout_ms = 100;
+    o.keep_alive_ms = 100;
+    start(&o);
+    peer_connect(&p, port); /* says nothing */
+    assert_int_equal(peer_read_to_end(&p), 0);
+    peer_close(&p);
+    ask("GET / HTTP/1.1\r\nHost", 408, "408 Request Timeout\n");
+    ask("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhel", 408,
+        "408 Request Timeout\n");
+    peer_connect(&p, port); /* says nothing any more */
+    peer_send(&p, BELL_LIT("GET /facts/1 HTTP/1.1\r\nHost: a\r\n\r\n"));
+    assert_int_equal(read_answer(&p, body, sizeof body), 200);
+    assert_int_equal(peer_read_to_end(&p), 0);
+    peer_close(&p);
+    stop();
+}
+
+static void dribbling_does_not_buy_time(void **state)
+{
+    (void)state;
+    static struct peer p;
+    char body[256];
+    bell_http_options o;
+    bell_http_options_init(&o);
+    o.head_timeout_ms = 200;
+    start(&o);
+    peer_connect(&p, port);
+    peer_send(&p, BELL_LIT("GET / HTTP/1.1\r\nX: "));
+    for (int i = 0; i < 40; i++) { /* a byte now and then, for four times as long */
+        peer_send(&p, BELL_LIT("x"));
+        (void)usleep(20000);
+    }
+    assert_int_equal(read_answer(&p, body, sizeof body), 408);
+    peer_close(&p);
+    stop();
+}
+
+static void files_in_memory_have_tags_encodings_and_ranges(void **state)
+{
+    (void)state;
+    static struct peer p;
+    char head[2048];
+    char body[64];
+    start(NULL);
+    ask("GET /files/ HTTP/1.1\r\nHost: a\r\n\r\n", 200, "<p>plain</p>");
+    ask("GET /files/index.html HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip, br\r\n\r\n", 200,
+        "BR");
+    ask("GET /files/index.html HTTP/1.1\r\nHost: a\r\nRange: bytes=3-7\r\n\r\n", 206, "plain");
+    ask("GET /files/nope HTTP/1.1\r\nHost: a\r\n\r\n", 404, "404 Not Found\n");
+    ask("GET /files/../files/index.html HTTP/1.1\r\nHost: a\r\n\r\n", 200, "<p>plain</p>");
+    peer_connect(&p, port);
+    peer_send(&p, BELL_LIT("GET /files/assets/a.js HTTP/1.1\r\nHost: a\r\n\r\n"));
+    assert_int_equal(peer_read_head(&p, head, sizeof head), 200);
+    assert_non_null(strstr(head, "Cache-Control: public, max-age=31536000, immutable\r\n"));
+    assert_non_null(strstr(head, "ETag: \"d\"\r\n"));
+    assert_null(strstr(head, "Last-Modified"));
+    assert_true(peer_read(&p, body, 1));
+    peer_send(
+        &p, BELL_LIT("GET /files/assets/a.js HTTP/1.1\r\nHost: a\r\nIf-None-Match: \"d\"\r\n\r\n"));
+    assert_int_equal(peer_read_head(&p, head, sizeof head), 304);
+    peer_send(&p, BELL_LIT("HEAD /files/index.html HTTP/1.1\r\nHost: a\r\n\r\n"));
+    assert_int_equal(peer_read_head(&p, head, sizeof head), 200);
+    assert_non_null(strstr(head, "Content-Length: 12\r\n"));
+    peer_send(&p,
+              BELL_LIT("GET /facts/1 HTTP/1.1\r\nHost: a\r\n\r\n")); /* nothing stands between */
+    assert_int_equal(peer_read_head(&p, head, sizeof head), 200);
+    peer_close(&p);
+    stop();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_handler_sees_the_request),
+        cmocka_unit_test(answers_come_in_the_order_of_the_requests),
+        cmocka_unit_test(a_late_answer_to_a_peer_that_left_is_no_error),
+        cmocka_unit_test(a_client_that_has_ended_its_half_gets_all_its_answers),
+        cmocka_unit_test(a_body_may_have_its_limit_and_no_byte_more),
+        cmocka_unit_test(expect_continue_is_answered_before_the_body),
+        cmocka_unit_test(slow_clients_are_told_408_and_silent_ones_closed),
+        cmocka_unit_test(dribbling_does_not_buy_time),
+        cmocka_unit_test(files_in_memory_have_tags_encodings_and_ranges),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
