@@ -87,7 +87,7 @@ static bell_status hold(struct bell_ws_partial **held, bell_slice bytes, uint64_
         return BELL_ENOMEM;
     }
     assert(need <= most_bytes);
-    if (need > capacity) {
+    if (partial == NULL || need > capacity) {
         size_t size;
         if (!bell_size_mul(capacity, 2, &capacity) || capacity < need) {
             capacity = need;

@@ -3,9 +3,9 @@
  * 5.4, 5.5, 7 and 8.1). Holds the frame decoder.
  *
  * No I/O. A message that lies whole in one piece of the input and in one frame is delivered in
- * place, without a copy; else memory follows the bytes that have arrived (at most twice as many),
- * and it is given back when the message is delivered. Text is checked as its bytes arrive: a bad
- * byte fails at once, wherever frames and pieces are cut.
+ * place, without a copy; else memory follows the bytes that have arrived (256, or at most twice as
+ * many), and it is given back when the message is delivered. Text is checked as its bytes arrive: a
+ * bad byte fails at once, wherever frames and pieces are cut.
  *
  * The result does not depend on how the input is cut into pieces. An assembler belongs to one
  * connection, and so to one loop thread.

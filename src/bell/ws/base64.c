@@ -3,10 +3,10 @@
 #include <stdint.h>
 #include <string.h>
 
-static const char ALPHABET[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char ALPHABET[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
 
-/* Three bytes make four characters. */
-enum { GROUP_BYTES = 3, GROUP_CHARS = 4, CHAR_BITS = 6, CHAR_MASK = 0x3f };
+/* Three bytes make four characters; the one for no byte is the last of the alphabet. */
+enum { GROUP_BYTES = 3, GROUP_CHARS = 4, CHAR_MASK = 0x3f, PADDING = 64 };
 
 void bell_ws_base64_encode(const void *bytes, size_t n, char *out)
 {
@@ -18,17 +18,17 @@ void bell_ws_base64_encode(const void *bytes, size_t n, char *out)
         group |= left > 2 ? (unsigned)from[at + 2] : 0;
         out[0] = ALPHABET[group >> 18];
         out[1] = ALPHABET[group >> 12 & CHAR_MASK];
-        out[2] = left > 1 ? ALPHABET[group >> 6 & CHAR_MASK] : '=';
-        out[3] = left > 2 ? ALPHABET[group & CHAR_MASK] : '=';
+        out[2] = ALPHABET[left > 1 ? group >> 6 & CHAR_MASK : PADDING];
+        out[3] = ALPHABET[left > 2 ? group & CHAR_MASK : PADDING];
         out += GROUP_CHARS;
     }
 }
 
-/* 0-63, or -1. */
+/* 0-63, or -1; padding has no value. */
 static int char_value(char c)
 {
     const char *at = c == '\0' ? NULL : strchr(ALPHABET, c);
-    return at == NULL ? -1 : (int)(at - ALPHABET);
+    return at == NULL || at == ALPHABET + PADDING ? -1 : (int)(at - ALPHABET);
 }
 
 bool bell_ws_base64_is_of(bell_slice text, size_t n)
@@ -45,7 +45,7 @@ bool bell_ws_base64_is_of(bell_slice text, size_t n)
         }
     }
     for (size_t i = text.n - padding; i < text.n; i++) {
-        if (text.p[i] != '=') {
+        if (text.p[i] != ALPHABET[PADDING]) {
             return false;
         }
     }

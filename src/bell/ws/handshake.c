@@ -19,7 +19,7 @@ static const bell_slice ACCEPT_GUID = {"258EAFA5-E914-47DA-95CA-C5AB0DC85B11", 3
 
 static char to_lower(char c)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
 }
 
 static bool is_equal_ignoring_case(bell_slice a, bell_slice b)

@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-enum { WORD_BYTES = 8, STEP_BYTES = 4 * WORD_BYTES };
+static const size_t WORD_BYTES = 8;
+static const size_t STEP_BYTES = 32; /* four words */
 
 /* The highest bit of each byte of a word: set in what is not ASCII. */
 static const uint64_t NOT_ASCII = 0x8080808080808080u;
