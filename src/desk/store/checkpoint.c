@@ -102,6 +102,7 @@ bell_status checkpointer_create(const char *path, uint32_t start_kib, uint32_t l
         st = BELL_ELIMIT;
         goto close_handle;
     }
+    (void)pthread_setname_np(c->thread, "desk-checkpoint");
     *out = c;
     return BELL_OK;
 
