@@ -27,11 +27,15 @@ static uint16_t origin_default_port(bell_slice scheme)
     return 0;
 }
 
-static bool origin_is_scheme_char(char c)
+static bool origin_is_letter(char c)
 {
     char lower = bell_http_lower(c);
-    return (lower >= 'a' && lower <= 'z') || bell_http_is_digit(c) || c == '+' || c == '-' ||
-           c == '.';
+    return lower >= 'a' && lower <= 'z';
+}
+
+static bool origin_is_scheme_char(char c)
+{
+    return origin_is_letter(c) || bell_http_is_digit(c) || c == '+' || c == '-' || c == '.';
 }
 
 /* RFC 3986 section 3.1; 0 when none stands at the front. */
@@ -41,8 +45,7 @@ static size_t origin_scheme_length(bell_slice text)
     while (n < text.n && origin_is_scheme_char(text.p[n])) {
         n++;
     }
-    char first = n > 0 ? bell_http_lower(text.p[0]) : '\0';
-    return first >= 'a' && first <= 'z' ? n : 0;
+    return n > 0 && origin_is_letter(text.p[0]) ? n : 0;
 }
 
 bell_status bell_http_origin_parse(bell_slice text, bell_http_origin *out)

@@ -30,7 +30,7 @@ static bool pattern_is_literal_segment(bell_slice s)
         return false; /* no path has such a segment */
     }
     for (size_t i = 0; i < s.n; i++) {
-        if (!bell_http_char_is(s.p[i], BELL_HTTP_FIELD) || memchr("\t*?#\\", s.p[i], 5) != NULL) {
+        if (!bell_http_char_is(s.p[i], BELL_HTTP_FIELD) || strchr("\t*?#\\", s.p[i]) != NULL) {
             return false;
         }
     }
