@@ -5,8 +5,6 @@
 #include "desk/gateway/gateway_internal.h"
 #include "desk/proto/encode.h"
 
-#include <stdio.h>
-
 /*
  * The largest answer is a page of 200 messages of 8,000 characters; 500 events may hold as many
  * messages. Beyond that an answer is our mistake.
@@ -96,14 +94,13 @@ void refuse_agent(struct peer *peer, struct reply_to to, struct outcome outcome)
 }
 
 /* The error's text, and the field when it is one of the schema's own names. */
-static bell_slice text_of(const struct decode_failure *why, char out[REFUSAL_TEXT_BYTES])
+static bell_slice text_of(const struct decode_failure *why, struct bell_buf *room)
 {
     bell_slice text = desk_error_text(why->error);
-    if (why->field[0] == '\0') {
-        return text;
-    }
-    int n = snprintf(out, REFUSAL_TEXT_BYTES, "%.*s (%s)", BELL_FMT(text), why->field);
-    return n < 0 || n >= REFUSAL_TEXT_BYTES ? text : bell_slice_make(out, (size_t)n);
+    bell_buf_init(room, REFUSAL_TEXT_BYTES);
+    bool has_both = why->field[0] != '\0' &&
+                    bell_buf_printf(room, "%.*s (%s)", BELL_FMT(text), why->field) == BELL_OK;
+    return has_both ? bell_buf_slice(room) : text;
 }
 
 static struct reply_to to_of(const struct decode_failure *why)
@@ -113,12 +110,14 @@ static struct reply_to to_of(const struct decode_failure *why)
 
 void refuse_visitor_text(struct peer *peer, const struct decode_failure *why)
 {
-    char room[REFUSAL_TEXT_BYTES];
-    refuse_visitor_with(peer, to_of(why), outcome_refused(why->error), text_of(why, room));
+    struct bell_buf room;
+    refuse_visitor_with(peer, to_of(why), outcome_refused(why->error), text_of(why, &room));
+    bell_buf_finish(&room);
 }
 
 void refuse_agent_text(struct peer *peer, const struct decode_failure *why)
 {
-    char room[REFUSAL_TEXT_BYTES];
-    refuse_agent_with(peer, to_of(why), outcome_refused(why->error), text_of(why, room));
+    struct bell_buf room;
+    refuse_agent_with(peer, to_of(why), outcome_refused(why->error), text_of(why, &room));
+    bell_buf_finish(&room);
 }
