@@ -52,7 +52,11 @@ export const list =
   (value): value is readonly T[] =>
     Array.isArray(value) && value.length <= max && value.every(check);
 
-function holds(value: Record<string, unknown>, required: Predicates, optional: Predicates): boolean {
+function holds(
+  value: Record<string, unknown>,
+  required: Predicates,
+  optional: Predicates,
+): boolean {
   return (
     Object.entries(required).every(([name, check]) => check(value[name])) &&
     Object.entries(optional).every(
