@@ -525,11 +525,10 @@ static void who_does_not_read_is_not_read_and_may_go_on_later(void **state)
     atomic_store(&is_half_full, false);
     atomic_store(&drains, 0);
     world_start(&w, &o, 1);
-    peer_connect_small(&p, w.port);
-    assert_int_equal(peer_upgrade(&p, "/", ""), 101);
+    peer_open(&p, w.port);
     assert_int_equal(pthread_create(&sender, NULL, flood, &p), 0);
     while (!atomic_load(&is_half_full)) {
-        (void)sched_yield(); /* far more is on its way than the kernel's buffers can hold */
+        (void)sched_yield(); /* the kernel's buffers hold less than what is on its way */
     }
     for (int i = 0; i < FLOOD_MESSAGES; i++) {
         assert_true(peer_read_frame(&p, &f) && f.n == FLOOD_BYTES);
