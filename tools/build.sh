@@ -32,7 +32,7 @@ tsan) options='--buildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false' 
 fuzz)
     CC=clang
     options='--buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false -Dfuzz=true'
-    options="$options -Dtests=false"
+    options="$options -Dtests=false -Dc_args=-fsanitize=fuzzer-no-link"
     ;;
 *)
     echo "build: unknown kind of build folder: $folder" >&2
@@ -61,7 +61,9 @@ if ! [ -t 1 ]; then
         printf '%s\n' "$output" >&2
         exit 1
     }
-    printf '%s\n' "$output" | sed -e '/^ninja: no work to do\.$/d' -e '/^$/d' >&2
+    if [ "${output#*warning:}" != "$output" ]; then
+        printf '%s\n' "$output" >&2
+    fi
 elif ! ninja -C "$folder" -n "$@" | grep -q 'no work to do'; then
     exec ninja -C "$folder" "$@"
 fi
