@@ -12,6 +12,7 @@ enum { METRICS_MAX_BYTES = 64 * 1024 };
 static void respond_text(struct bell_http_request *request, uint16_t status, bell_slice type,
                          bell_slice body)
 {
+    const bell_http_field field = {BELL_LIT("Cache-Control"), BELL_LIT("no-store")};
     const bell_http_response response = {
         .status = status, .content_type = type, .body = body, .fields = &field, .field_count = 1};
     bell_status st = bell_http_respond(request, &response);

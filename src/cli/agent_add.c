@@ -1,0 +1,119 @@
+#include "command.h"
+#include "desk.h"
+#include "password.h"
+
+#include "base/utf8.h"
+#include "desk/domain/account.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+struct own {
+    char *email; /* (owned) */
+    char *name;  /* (owned) */
+    char *role;  /* (owned) */
+    bool password_stdin;
+};
+
+static const char *check_text(bell_slice value)
+{
+    return bell_utf8_is_valid(value) ? NULL : "must be UTF-8 text";
+}
+
+static const char *check_role(bell_slice value)
+{
+    enum role role;
+    return role_from_name(value, &role) ? NULL : "must be owner or agent";
+}
+
+static const struct option OPTIONS[] = {
+    {.name = "email",
+     .argument = "EMAIL",
+     .type = OPTION_TEXT,
+     .check = check_text,
+     .needs_value = true,
+     .offset = offsetof(struct own, email),
+     .help = "What the agent logs in with. Required."},
+    {.name = "name",
+     .argument = "NAME",
+     .type = OPTION_TEXT,
+     .check = check_text,
+     .needs_value = true,
+     .offset = offsetof(struct own, name),
+     .help = "Shown to colleagues and visitors. Required."},
+    {.name = "role",
+     .argument = "ROLE",
+     .type = OPTION_TEXT,
+     .value = "agent",
+     .check = check_role,
+     .offset = offsetof(struct own, role),
+     .help = "owner (may do everything) or agent (conversations)."},
+    {.name = "password-stdin",
+     .type = OPTION_FLAG,
+     .offset = offsetof(struct own, password_stdin),
+     .help = "Reads the password from the first line of standard input instead of asking."},
+};
+
+static int add(const struct cli *cli, const struct own *own, const struct password *password)
+{
+    struct agent_add_request request = {.name = bell_slice_from(own->name),
+                                        .email = bell_slice_from(own->email),
+                                        .password = password_slice(password)};
+    (void)role_from_name(bell_slice_from(own->role), &request.role);
+    struct password_hash hash;
+    struct outcome hashed = password_hash(request.password, &hash);
+    if (!outcome_is_done(hashed)) {
+        cli_complain("%s", hashed.error == ERROR_BAD_FIELD
+                               ? "the password must have 10 to 200 characters"
+                               : "there is no memory to hash the password");
+        return EXIT_FAILED;
+    }
+    struct desk desk;
+    if (!desk_open(&desk, cli->config->data)) {
+        return EXIT_FAILED;
+    }
+    struct agent agent;
+    struct outcome outcome = account_add(&desk.tx, ACCOUNT_DESK, &request, &hash, &agent);
+    int64_t number = outcome_is_done(outcome) ? agent.agent : 0;
+    if (!desk_close(&desk, outcome, "cannot add the agent")) {
+        return EXIT_FAILED;
+    }
+    (void)printf("added agent %" PRId64 " %s\n", number, own->email);
+    return EXIT_DONE;
+}
+
+static int run_with(const struct cli *cli, const struct own *own)
+{
+    if (own->email == NULL || own->name == NULL) {
+        cli_complain("--%s is missing; see \"deskbell help agent add\"",
+                     own->email == NULL ? "email" : "name");
+        return EXIT_USAGE;
+    }
+    struct password password;
+    if (!password_read(own->password_stdin, &password)) {
+        return EXIT_FAILED;
+    }
+    int status = add(cli, own, &password);
+    password_wipe(&password);
+    return status;
+}
+
+static int run(const struct cli *cli)
+{
+    struct own own = {.email = NULL};
+    if (!cli_own_options(cli, &own)) {
+        return EXIT_USAGE;
+    }
+    int status = run_with(cli, &own);
+    option_finish(cli->command->options, &own);
+    return status;
+}
+
+const struct command COMMAND_AGENT_ADD = {
+    .group = "agent",
+    .name = "add",
+    .words = "",
+    .summary = "Adds an agent, who can log in at once. Works while the server runs.",
+    .options = {OPTIONS, BELL_ARRAY_LEN(OPTIONS)},
+    .run = run,
+};

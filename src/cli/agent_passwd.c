@@ -1,0 +1,71 @@
+#include "command.h"
+#include "desk.h"
+#include "password.h"
+
+#include "desk/domain/account.h"
+
+#include <stdio.h>
+
+struct own {
+    bool password_stdin;
+};
+
+static const struct option OPTIONS[] = {
+    {.name = "password-stdin",
+     .type = OPTION_FLAG,
+     .offset = offsetof(struct own, password_stdin),
+     .help = "Reads the password from the first line of standard input instead of asking."},
+};
+
+static int set(const struct cli *cli, const struct password *password)
+{
+    struct password_hash hash;
+    struct outcome hashed = password_hash(password_slice(password), &hash);
+    if (!outcome_is_done(hashed)) {
+        cli_complain("%s", hashed.error == ERROR_BAD_FIELD
+                               ? "the password must have 10 to 200 characters"
+                               : "there is no memory to hash the password");
+        return EXIT_FAILED;
+    }
+    struct desk desk;
+    if (!desk_open(&desk, cli->config->data)) {
+        return EXIT_FAILED;
+    }
+    struct agent agent;
+    struct outcome outcome =
+        account_find(&desk.tx, bell_slice_from(cli->words[0]), &desk.arena, &agent);
+    if (outcome_is_done(outcome)) {
+        outcome = account_set_password(&desk.tx, ACCOUNT_DESK, agent.agent, &hash, 0);
+    }
+    if (!desk_close(&desk, outcome, "cannot set the password")) {
+        return EXIT_FAILED;
+    }
+    (void)printf("password set; all log-ins of %s have ended\n", cli->words[0]);
+    return EXIT_DONE;
+}
+
+static int run(const struct cli *cli)
+{
+    struct own own = {false};
+    if (!cli_own_options(cli, &own)) {
+        return EXIT_USAGE;
+    }
+    struct password password;
+    if (!password_read(own.password_stdin, &password)) {
+        return EXIT_FAILED;
+    }
+    int status = set(cli, &password);
+    password_wipe(&password);
+    return status;
+}
+
+const struct command COMMAND_AGENT_PASSWD = {
+    .group = "agent",
+    .name = "passwd",
+    .words = "EMAIL",
+    .summary = "Sets an agent's password and ends all log-ins of that agent.",
+    .options = {OPTIONS, BELL_ARRAY_LEN(OPTIONS)},
+    .min_words = 1,
+    .max_words = 1,
+    .run = run,
+};

@@ -1,0 +1,167 @@
+/*
+ * The manual, for the terminal and as docs/deskbell.md; both are written from the tables.
+ */
+#include "command.h"
+
+#include "base/buf.h"
+#include "desk/config/manual.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { MANUAL_MAX_BYTES = 1024 * 1024 };
+
+struct own {
+    bool markdown;
+};
+
+static const struct option OPTIONS[] = {
+    {.name = "markdown",
+     .type = OPTION_FLAG,
+     .offset = offsetof(struct own, markdown),
+     .help = "Prints the whole manual as Markdown."},
+};
+
+static const char INTRODUCTION[] =
+    "# deskbell: commands and options\n"
+    "\n"
+    "Made by `deskbell help --markdown`; change the tables in `src/desk/config/options.c` and\n"
+    "`src/cli`, then run it again.\n"
+    "\n"
+    "Exit statuses: 0 done, 1 it could not be done, 2 the command line or an option is wrong. "
+    "What\n"
+    "went wrong is one line on standard error.\n"
+    "\n";
+
+static const char SOURCES[] =
+    "## Where options come from\n"
+    "\n"
+    "Each option can be given on the command line (`--log-level debug` or `--log-level=debug`), "
+    "in\n"
+    "the environment (`DESKBELL_LOG_LEVEL=debug`) and in the file that `--config FILE` or\n"
+    "`DESKBELL_CONFIG` names (`log-level debug` or `log-level = debug`, one a line; lines that "
+    "begin\n"
+    "with `#` are comments). The command line wins over the environment, the environment over the\n"
+    "file. A list may repeat the option or stand with commas between.\n"
+    "\n"
+    "On SIGHUP the server reads all of them again and takes over those marked so.\n"
+    "\n"
+    "## Signals\n"
+    "\n"
+    "SIGTERM and SIGINT end `deskbell serve`: it stops accepting, closes WebSockets with 1001 so\n"
+    "that clients connect again elsewhere or later, commits what it has taken, and exits with 0. "
+    "A\n"
+    "second one ends it at once; what was acknowledged is safe even then.\n"
+    "\n"
+    "## Options of the server\n"
+    "\n";
+
+static bell_status print_usage(struct bell_buf *out, const struct command *command)
+{
+    return bell_buf_printf(out, "deskbell %s%s%s%s%s%s",
+                           command->group == NULL ? "" : command->group,
+                           command->group == NULL ? "" : " ", command->name,
+                           command->options.count > 0 || command->serving ? " [options]" : "",
+                           command->words[0] == '\0' ? "" : " ", command->words);
+}
+
+static bell_status print_list(struct bell_buf *out)
+{
+    size_t count;
+    const struct command *const *all = commands_all(&count);
+    bell_status st = bell_buf_printf(out, "Deskbell: live customer service for any website.\n\n");
+    for (size_t i = 0; st == BELL_OK && i < count; i++) {
+        st = bell_buf_printf(out, "  ");
+        if (st == BELL_OK) {
+            st = print_usage(out, all[i]);
+        }
+        if (st == BELL_OK) {
+            st = bell_buf_printf(out, "\n      %s\n", all[i]->summary);
+        }
+    }
+    return st != BELL_OK ? st
+                         : bell_buf_printf(out, "\n\"deskbell help COMMAND\" tells its options.\n");
+}
+
+static bell_status print_one(struct bell_buf *out, const struct command *command)
+{
+    bell_status st = print_usage(out, command);
+    if (st == BELL_OK) {
+        st = bell_buf_printf(out, "\n\n%s\n\n", command->summary);
+    }
+    if (st == BELL_OK) {
+        st = manual_print_text(out, command->options, true);
+    }
+    return st != BELL_OK ? st : manual_print_text(out, config_options(), command->serving);
+}
+
+static bell_status print_markdown(struct bell_buf *out)
+{
+    size_t count;
+    const struct command *const *all = commands_all(&count);
+    bell_status st = bell_buf_append(out, BELL_LIT(INTRODUCTION));
+    for (size_t i = 0; st == BELL_OK && i < count; i++) {
+        st = bell_buf_printf(out, "## `");
+        if (st == BELL_OK) {
+            st = print_usage(out, all[i]);
+        }
+        if (st == BELL_OK) {
+            st = bell_buf_printf(out, "`\n\n%s\n\n", all[i]->summary);
+        }
+        if (st == BELL_OK && all[i]->options.count > 0) {
+            st = manual_print_markdown(out, all[i]->options, true);
+        }
+        if (st == BELL_OK && all[i]->options.count > 0) {
+            st = bell_buf_printf(out, "\n");
+        }
+    }
+    if (st == BELL_OK) {
+        st = bell_buf_append(out, BELL_LIT(SOURCES));
+    }
+    return st != BELL_OK ? st : manual_print_markdown(out, config_options(), true);
+}
+
+static int print(const struct cli *cli, bool markdown)
+{
+    struct bell_buf out;
+    bell_buf_init(&out, MANUAL_MAX_BYTES);
+    size_t used;
+    const struct command *command = commands_find(cli->words, cli->word_count, &used);
+    bell_status st;
+    if (markdown) {
+        st = print_markdown(&out);
+    } else if (cli->word_count == 0 || (command == NULL && commands_is_group(cli->words[0]))) {
+        st = print_list(&out);
+    } else if (command == NULL) {
+        cli_complain("there is no command \"%.100s\"; \"deskbell help\" lists them", cli->words[0]);
+        bell_buf_finish(&out);
+        return EXIT_USAGE;
+    } else {
+        st = print_one(&out, command);
+    }
+    int status = EXIT_DONE;
+    if (st != BELL_OK) {
+        cli_complain("cannot print the manual: %s", bell_status_text(st));
+        status = EXIT_FAILED;
+    } else if (fwrite(out.p, 1, out.n, stdout) != out.n || fflush(stdout) != 0) {
+        status = EXIT_FAILED;
+    }
+    bell_buf_finish(&out);
+    return status;
+}
+
+static int run(const struct cli *cli)
+{
+    struct own own = {false};
+    return cli_own_options(cli, &own) ? print(cli, own.markdown) : EXIT_USAGE;
+}
+
+const struct command COMMAND_HELP = {
+    .name = "help",
+    .words = "[COMMAND]",
+    .summary = "Lists the commands, or tells what one of them does and takes.",
+    .options = {OPTIONS, BELL_ARRAY_LEN(OPTIONS)},
+    .max_words = 2,
+    .bare = true,
+    .run = run,
+};

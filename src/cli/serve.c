@@ -1,0 +1,125 @@
+/*
+ * deskbell serve: runs the desk until a signal ends it.
+ */
+#include "command.h"
+#include "server.h"
+
+#include "base/buf.h"
+#include "base/hex.h"
+#include "base/log.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { URL_BYTES = 512, SECRET_TEXT_BYTES = 65 };
+
+/* Where people reach the desk: as configured, or the first listener as seen from this machine. */
+static bell_status append_url(struct bell_buf *out, const struct config *config, uint16_t port)
+{
+    if (config->public_url[0] != '\0') {
+        return bell_buf_append(out, bell_slice_from(config->public_url));
+    }
+    const char *address = config->listen.items[0];
+    bell_slice host = bell_slice_make(address, (size_t)(strrchr(address, ':') - address));
+    if (bell_slice_equal(host, BELL_LIT("0.0.0.0"))) {
+        host = BELL_LIT("127.0.0.1");
+    } else if (bell_slice_equal(host, BELL_LIT("[::]"))) {
+        host = BELL_LIT("[::1]");
+    }
+    return bell_buf_printf(out, "http://%.*s:%u", BELL_FMT(host), (unsigned)port);
+}
+
+/* The first line is for programs. */
+static void print_lines(const struct server *server, const char *url)
+{
+    (void)printf("deskbell ready port=%u\n", (unsigned)server_port(server));
+    (void)printf("demo shop: %s/demo/\n", url);
+    (void)printf("console: %s/console/\n", url);
+    desk_secret token;
+    if (server_setup_token(server, &token)) {
+        char text[SECRET_TEXT_BYTES];
+        bell_hex_encode(token.b, sizeof token.b, text);
+        (void)printf("become the owner (this link works once): %s/console/#setup=%s\n", url, text);
+        explicit_bzero(text, sizeof text);
+    }
+    explicit_bzero(&token, sizeof token);
+    (void)fflush(stdout);
+}
+
+static void print_start(const struct config *config, const struct server *server)
+{
+    struct bell_buf url;
+    bell_buf_init(&url, URL_BYTES);
+    bell_status st = append_url(&url, config, server_port(server));
+    if (st == BELL_OK) {
+        st = bell_buf_append(&url, bell_slice_make("", 1));
+    }
+    print_lines(server, st == BELL_OK ? url.p : "");
+    bell_buf_finish(&url);
+}
+
+/* Only what the table marks as reloadable is taken over; a broken file changes nothing. */
+static void reload(const struct cli *cli)
+{
+    struct config fresh = {.data = NULL};
+    char error[OPTION_ERROR_BYTES];
+    if (config_load(&fresh, cli->arguments, (const char *const *)environ, error) != BELL_OK) {
+        bell_log(BELL_LOG_ERROR, "options not reloaded: %s", error);
+        return;
+    }
+    bell_log_set_level(fresh.log_level);
+    bell_log(BELL_LOG_INFO, "options reloaded");
+    config_finish(&fresh);
+}
+
+/* The signals are blocked in all threads and waited for here. */
+static void block_signals(sigset_t *set)
+{
+    (void)sigemptyset(set);
+    (void)sigaddset(set, SIGTERM);
+    (void)sigaddset(set, SIGINT);
+    (void)sigaddset(set, SIGHUP);
+    (void)pthread_sigmask(SIG_BLOCK, set, NULL);
+}
+
+static void wait_for_end(const struct cli *cli, const sigset_t *set)
+{
+    int number = 0;
+    while (number != SIGTERM && number != SIGINT) {
+        if (sigwait(set, &number) == 0 && number == SIGHUP) {
+            reload(cli);
+        }
+    }
+    /* From here on the same signal ends the process at once. */
+    (void)pthread_sigmask(SIG_UNBLOCK, set, NULL);
+}
+
+static int run(const struct cli *cli)
+{
+    sigset_t signals;
+    block_signals(&signals);
+    struct server *server;
+    if (!server_start(cli->config, &server)) {
+        return EXIT_FAILED;
+    }
+    bell_log(BELL_LOG_INFO, "ready port=%u data=%s", (unsigned)server_port(server),
+             cli->config->data);
+    print_start(cli->config, server);
+    wait_for_end(cli, &signals);
+    bell_log(BELL_LOG_INFO, "ending: answering what was taken, closing connections");
+    server_drain(server);
+    server_destroy(server);
+    bell_log(BELL_LOG_INFO, "ended");
+    return EXIT_DONE;
+}
+
+const struct command COMMAND_SERVE = {
+    .name = "serve",
+    .words = "",
+    .summary = "Runs the desk. Prints the addresses of the demo shop and the console, and while "
+               "nobody is owner the link with which the first person becomes one.",
+    .serving = true,
+    .run = run,
+};
