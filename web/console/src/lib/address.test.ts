@@ -1,0 +1,16 @@
+import { expect, test } from "vitest";
+import { shortAddress, webAddress } from "./address.ts";
+
+test("only web addresses may be followed", () => {
+  expect(webAddress("https://a.example/")).toBe("https://a.example/");
+  expect(webAddress("javascript:alert(1)")).toBeUndefined();
+  expect(webAddress("data:text/html,x")).toBeUndefined();
+  expect(webAddress("not an address")).toBeUndefined();
+});
+
+test("a short address keeps host, path and query", () => {
+  expect(shortAddress("https://shop.example/")).toBe("shop.example");
+  expect(shortAddress("https://shop.example/a/b?c=d#e")).toBe("shop.example/a/b?c=d");
+  expect(shortAddress("nonsense")).toBe("nonsense");
+  expect(shortAddress("file:///etc/passwd")).toBe("file:///etc/passwd");
+});
