@@ -51,10 +51,14 @@ class Run:
                  "--conversations", str(self.conversations), "--at-once", str(self.options.at_once),
                  "--rate", str(self.rate), "--seconds", str(self.seconds)],
                 stdout=subprocess.PIPE, text=True)
-            after = (desk.cpu_ns(), desk.metrics(), device_flushes(folder))
-            rss_end = desk.rss_kib()
             self.result = {name: float(value) for name, value in
                            (line.split() for line in done.stdout.splitlines())}
+            if not desk.is_running():
+                self.problems.append(f"the server ended by itself with status {desk.child.returncode}:\n"
+                                     f"{desk.read_log()}")
+                return
+            after = (desk.cpu_ns(), desk.metrics(), device_flushes(folder))
+            rss_end = desk.rss_kib()
             self.result["rss_idle_kib"] = rss_idle
             self.result["rss_end_kib"] = rss_end
             self.result["cpu_ns"] = after[0] - before[0]

@@ -211,7 +211,9 @@ static void on_text(struct conn *c, bell_slice text)
     if (failed) {
         replay_complain(r, "a console cannot read: %.*s", BELL_FMT(text));
     } else if (scan_is(type, "desk_event")) {
-        take_event(a, &scan);
+        if (a->has_welcome) { /* What came before, welcome counts in. */
+            take_event(a, &scan);
+        }
     } else if (scan_is(type, "stored")) {
         play_on_stored(r, refusal.id, refusal.number);
     } else if (scan_is(type, "events")) {

@@ -167,7 +167,9 @@ static void on_text(struct conn *c, bell_slice text)
     } else if (scan_is(type, "message")) {
         scan_init(&scan, message);
         struct shown m = play_scan_message(&scan);
-        take(s, &m);
+        if (s->has_welcome) { /* What came before, the first page has. */
+            take(s, &m);
+        }
     } else if (scan_is(type, "stored")) {
         on_stored(s, refusal.id, refusal.number);
     } else if (scan_is(type, "welcome")) {
