@@ -2,14 +2,14 @@
  * Checkpoints: what the log holds is copied into the database file, beside the commits.
  *
  * A passive checkpoint never makes a commit wait, but under steady load it never gets to the end
- * of the log either, and only a log that was copied whole is used again from its beginning. So
- * above a limit a restarting checkpoint follows: it holds the write lock for what little the
- * passive one has left over. The file is not cut short: writing over blocks that exist makes the
- * next fdatasyncs cheaper (no new sizes to write).
+ * of the log either, and only a log that was copied whole is used again from its beginning. So when
+ * the log has grown to a limit the writer itself copies what little the thread has left over, right
+ * after a commit; a checkpoint of another connection would hardly find a gap between two
+ * transactions to get the write lock. The file is not cut short: writing over blocks that exist
+ * makes the next fdatasyncs cheaper, since no new size has to be written.
  *
- * Own thread, own connection. Hearing is a store of one number and a wake-up when it is over the
- * threshold. See sqlite.org/c3ref/wal_checkpoint_v2.html and sqlite.org/wal.html, "Avoiding
- * Excessively Large WAL Files".
+ * See sqlite.org/c3ref/wal_checkpoint_v2.html and sqlite.org/wal.html, "Avoiding Excessively Large
+ * WAL Files".
  */
 #include "desk/store/sqlite.h"
 
@@ -19,16 +19,21 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-enum { PAGE_KIB = 4, CACHE_KIB = 256 };
+enum {
+    PAGE_KIB = 4,
+    CACHE_KIB = 256,
+    WRITER_WAIT_MS = 100 /* for readers that still need the log, before commits go on */
+};
 
 struct checkpointer {
     sqlite3 *handle; /* (owned) used by the thread only */
     pthread_t thread;
     int start_pages; /* the log is copied each time it has grown by so much */
-    int limit_pages; /* log size from which commits wait */
+    int limit_pages; /* log size at which the writer copies the rest */
     /* The writer's thread only. */
     int heard_pages;      /* log size after the last commit */
-    int next_pages;       /* log size of the next round */
+    int next_pages;       /* log size of the thread's next round */
+    int next_limit_pages; /* log size of the writer's next try */
     pthread_mutex_t lock; /* guards the rest */
     pthread_cond_t wake;
     bool must_run;
@@ -37,28 +42,14 @@ struct checkpointer {
 
 static struct bell_log_limit failure_log;
 
-/* Pages in the log and how many of them are copied, after a checkpoint of this mode. */
-static int checkpoint(struct checkpointer *c, int mode, int *log_pages, int *copied_pages)
+static void checkpoint(sqlite3 *handle, int mode)
 {
-    *log_pages = -1;
-    *copied_pages = -1;
-    int code = sqlite3_wal_checkpoint_v2(c->handle, NULL, mode, log_pages, copied_pages);
+    int code = sqlite3_wal_checkpoint_v2(handle, NULL, mode, NULL, NULL);
     /* Busy is no failure: a reader still needs the old pages, the next round gets on. */
     if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY) {
         bell_log_limited(&failure_log, BELL_LOG_ERROR,
                          "store: checkpoint failed code=%d reason=\"%s\"", code,
-                         sqlite3_errmsg(c->handle));
-    }
-    return code;
-}
-
-static void round_once(struct checkpointer *c)
-{
-    int log_pages = 0;
-    int copied_pages = 0;
-    int code = checkpoint(c, SQLITE_CHECKPOINT_PASSIVE, &log_pages, &copied_pages);
-    if (code == SQLITE_OK && log_pages >= c->limit_pages && copied_pages >= 0) {
-        (void)checkpoint(c, SQLITE_CHECKPOINT_RESTART, &log_pages, &copied_pages);
+                         sqlite3_errmsg(handle));
     }
 }
 
@@ -75,7 +66,7 @@ static void *run(void *user)
         }
         c->must_run = false;
         (void)pthread_mutex_unlock(&c->lock);
-        round_once(c);
+        checkpoint(c->handle, SQLITE_CHECKPOINT_PASSIVE);
         (void)pthread_mutex_lock(&c->lock);
     }
     (void)pthread_mutex_unlock(&c->lock);
@@ -92,6 +83,7 @@ bell_status checkpointer_create(const char *path, uint32_t start_kib, uint32_t l
     c->start_pages = (int)(start_kib / PAGE_KIB);
     c->limit_pages = (int)(limit_kib / PAGE_KIB);
     c->next_pages = c->start_pages;
+    c->next_limit_pages = c->limit_pages;
     (void)pthread_mutex_init(&c->lock, NULL);
     (void)pthread_cond_init(&c->wake, NULL);
     bell_status st = sqlite_connect(path, false, CACHE_KIB, &c->handle);
@@ -131,18 +123,28 @@ void checkpointer_destroy(struct checkpointer *c)
     bell_mem_free(c);
 }
 
-void checkpointer_hear(struct checkpointer *c, int log_pages)
+static void wake(struct checkpointer *c)
 {
-    if (log_pages < c->heard_pages) {
-        c->next_pages = c->start_pages; /* it began again from its beginning */
-    }
-    c->heard_pages = log_pages;
-    if (log_pages < c->next_pages) {
-        return;
-    }
-    c->next_pages = log_pages + c->start_pages;
     (void)pthread_mutex_lock(&c->lock);
     c->must_run = true;
     (void)pthread_cond_signal(&c->wake);
     (void)pthread_mutex_unlock(&c->lock);
+}
+
+void checkpointer_hear(struct checkpointer *c, sqlite3 *writer, int log_pages)
+{
+    if (log_pages < c->heard_pages) { /* it began again from its beginning */
+        c->next_pages = c->start_pages;
+        c->next_limit_pages = c->limit_pages;
+    }
+    c->heard_pages = log_pages;
+    if (log_pages >= c->next_limit_pages) {
+        c->next_limit_pages = log_pages + c->start_pages;
+        (void)sqlite3_busy_timeout(writer, WRITER_WAIT_MS);
+        checkpoint(writer, SQLITE_CHECKPOINT_RESTART);
+        (void)sqlite3_busy_timeout(writer, SQLITE_BUSY_TIMEOUT_MS);
+    } else if (log_pages >= c->next_pages) {
+        c->next_pages = log_pages + c->start_pages;
+        wake(c);
+    }
 }

@@ -197,14 +197,14 @@ static int take_next_step(sqlite3 *handle, int *version)
     return code;
 }
 
-static bell_status refuse(sqlite3 *handle, char why[STORE_WHY_BYTES], const char *reason)
+static bell_status refuse(sqlite3 *handle, char *why, const char *reason)
 {
     (void)snprintf(why, STORE_WHY_BYTES, "%s %s", sqlite3_db_filename(handle, "main"), reason);
     return BELL_EINVAL;
 }
 
 /* Before anything is written: is it ours, and not from the future? */
-static bell_status check_owner(sqlite3 *handle, int *version, char why[STORE_WHY_BYTES])
+static bell_status check_owner(sqlite3 *handle, int *version, char *why)
 {
     int application = 0;
     int tables = 0;
@@ -214,9 +214,6 @@ static bell_status check_owner(sqlite3 *handle, int *version, char why[STORE_WHY
     }
     if (code == SQLITE_OK) {
         code = read_int(handle, "SELECT count(*) FROM sqlite_schema", &tables);
-    }
-    if (code == SQLITE_NOTADB) {
-        return refuse(handle, why, "is not a database");
     }
     if ((code & 0xff) == SQLITE_CORRUPT) {
         return refuse(handle, why, "is damaged: put back a backup");
@@ -240,7 +237,7 @@ static bell_status check_owner(sqlite3 *handle, int *version, char why[STORE_WHY
     return BELL_OK;
 }
 
-bell_status schema_migrate(sqlite3 *handle, char why[STORE_WHY_BYTES])
+bell_status schema_migrate(sqlite3 *handle, char *why)
 {
     int version = 0;
     bell_status st = check_owner(handle, &version, why);

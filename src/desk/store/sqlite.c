@@ -16,9 +16,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
-/* How long a connection waits for a lock another one holds: a checkpoint, or the command line. */
-enum { BUSY_TIMEOUT_MS = 10000 };
-
 static struct bell_log_limit failure_log;
 
 bell_status sqlite_status(int code)
@@ -42,6 +39,8 @@ bell_status sqlite_status(int code)
     case SQLITE_CANTOPEN:
     case SQLITE_AUTH:
         return BELL_EACCES;
+    case SQLITE_NOTADB:
+        return BELL_EINVAL;
     default:
         return BELL_EIO;
     }
@@ -154,7 +153,7 @@ bell_status sqlite_connect(const char *path, bool read_only, uint32_t cache_kib,
     int code = sqlite3_open_v2(path, &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
     if (code == SQLITE_OK) {
         (void)sqlite3_extended_result_codes(handle, 1);
-        (void)sqlite3_busy_timeout(handle, BUSY_TIMEOUT_MS);
+        (void)sqlite3_busy_timeout(handle, SQLITE_BUSY_TIMEOUT_MS);
         code = sqlite3_exec(handle, pragmas, NULL, NULL, NULL);
     }
     if (code != SQLITE_OK) {
@@ -173,9 +172,8 @@ static bell_status statement_get(struct db *db, const struct db_sql *sql, sqlite
 
 static int on_log_grown(void *user, sqlite3 *handle, const char *name, int pages)
 {
-    (void)handle;
     (void)name;
-    checkpointer_hear(user, pages);
+    checkpointer_hear(user, handle, pages);
     return SQLITE_OK;
 }
 

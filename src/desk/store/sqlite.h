@@ -15,6 +15,9 @@
 
 struct checkpointer;
 
+/* How long a connection waits for a lock another one holds: a checkpoint, or the command line. */
+enum { SQLITE_BUSY_TIMEOUT_MS = 10000 };
+
 struct store {
     char *folder;                      /* (owned) */
     char *path;                        /* (owned) of the database file */
@@ -58,13 +61,16 @@ BELL_NODISCARD bell_status checkpointer_create(const char *path, uint32_t start_
                                                uint32_t limit_kib, struct checkpointer **out);
 /* Ends the thread. NULL is fine. */
 void checkpointer_destroy(struct checkpointer *c);
-/* The log has so many pages after a commit. Cheap; from the writer's thread. */
-void checkpointer_hear(struct checkpointer *c, int log_pages);
+/*
+ * The log has so many pages after a commit of this writer. From the writer's thread; cheap, unless
+ * the log has reached its limit: then it copies the rest.
+ */
+void checkpointer_hear(struct checkpointer *c, sqlite3 *writer, int log_pages);
 
 /* --- schema.c --- */
 
 /* Brings the schema up to date. BELL_EINVAL: newer than this program, or somebody else's database.
  */
-BELL_NODISCARD bell_status schema_migrate(sqlite3 *handle, char why[STORE_WHY_BYTES]);
+BELL_NODISCARD bell_status schema_migrate(sqlite3 *handle, char *why);
 
 #endif

@@ -43,9 +43,9 @@ static bell_status errno_status(int e)
     }
 }
 
-static void explain(char why[STORE_WHY_BYTES], const char *fmt, ...) BELL_PRINTF(2, 3);
+static void explain(char *why, const char *fmt, ...) BELL_PRINTF(2, 3);
 
-static void explain(char why[STORE_WHY_BYTES], const char *fmt, ...)
+static void explain(char *why, const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);
@@ -101,7 +101,7 @@ static void folder_sync(const char *folder)
     }
 }
 
-static bell_status lock_take(struct store *store, char why[STORE_WHY_BYTES])
+static bell_status lock_take(struct store *store, char *why)
 {
     char *path = NULL;
     bell_status st = path_join(bell_slice_from(store->folder), "deskbell.lock", &path);
@@ -125,7 +125,7 @@ static bell_status lock_take(struct store *store, char why[STORE_WHY_BYTES])
     return BELL_OK;
 }
 
-static void explain_status(char why[STORE_WHY_BYTES], const char *path, bell_status st)
+static void explain_status(char *why, const char *path, bell_status st)
 {
     const char *hint = "";
     if (st == BELL_EACCES) {
@@ -134,13 +134,15 @@ static void explain_status(char why[STORE_WHY_BYTES], const char *path, bell_sta
         hint = ": the disk is full";
     } else if (st == BELL_EAGAIN) {
         hint = ": another program holds it locked";
+    } else if (st == BELL_EINVAL) {
+        hint = ": the file is not a database";
     }
     explain(why, "cannot open the database %s%s%s", path, hint,
             hint[0] == '\0' ? " (see the log)" : "");
 }
 
 /* Creates the file if it is missing, switches it to WAL and migrates. */
-static bell_status database_make_ready(struct store *store, char why[STORE_WHY_BYTES])
+static bell_status database_make_ready(struct store *store, char *why)
 {
     int fd = open(store->path, O_RDWR | O_CREAT | O_CLOEXEC, FILE_MODE);
     if (fd < 0) {
@@ -179,8 +181,7 @@ static bell_status store_make_paths(struct store *store, bell_slice folder)
     return store->folder == NULL ? BELL_ENOMEM : path_join(folder, "deskbell.db", &store->path);
 }
 
-bell_status store_open(const struct store_options *options, char why[STORE_WHY_BYTES],
-                       struct store **out)
+bell_status store_open(const struct store_options *options, char *why, struct store **out)
 {
     explain(why, "out of memory");
     bell_status st = sqlite_prepare_process();

@@ -27,14 +27,14 @@ struct store_options {
     uint32_t writer_cache_kib; /* page cache of the writer, 0 = 16384 */
     uint32_t reader_cache_kib; /* of each reader, 0 = 2048 */
     uint32_t checkpoint_kib;   /* log size from which it is copied over, 0 = 8192 */
-    uint32_t log_limit_kib;    /* log size from which commits wait until it is empty, 0 = 131072 */
+    uint32_t log_limit_kib;    /* log size from which a commit waits for the rest, 0 = 131072 */
 };
 
 /* Room for the sentence that tells a person why opening failed. */
 enum { STORE_WHY_BYTES = 512 };
 
 /*
- * On failure why holds one line for people (folder, reason, what to do).
+ * On failure why (room for STORE_WHY_BYTES) holds one line for people: folder, reason, what to do.
  *
  * BELL_ESTATE   another server works in this folder
  * BELL_EINVAL   it was written by a newer deskbell, or is no Deskbell database
@@ -43,8 +43,8 @@ enum { STORE_WHY_BYTES = 512 };
  * BELL_EAGAIN   the database stayed locked
  * BELL_ENOMEM, BELL_EIO
  */
-BELL_NODISCARD bell_status store_open(const struct store_options *options,
-                                      char why[STORE_WHY_BYTES], struct store **out);
+BELL_NODISCARD bell_status store_open(const struct store_options *options, char *why,
+                                      struct store **out);
 /* All connections must be closed before. NULL is fine. */
 void store_close(struct store *store);
 
