@@ -81,6 +81,8 @@ export class Outbox {
   /** Another tab's, and until when they are left to it. */
   readonly #foreign = new Map<string, number>();
   readonly #failures = new Map<string, number>();
+  /** Another tab knows that it is stored; shown here until the answer to this tab comes. */
+  readonly #goneElsewhere = new Set<string>();
   #isOnline = false;
   #pausedUntil = 0;
   #cancelPump = () => {};
@@ -190,6 +192,10 @@ export class Outbox {
       cancelTimer();
     }
     this.#sent.clear();
+    // No answer will come: what the desk has is shown when it is caught up with.
+    for (const id of [...this.#goneElsewhere]) {
+      this.stored(id);
+    }
   }
 
   #isForNow(entry: OutboxEntry, error: ErrorCode): boolean {
@@ -215,6 +221,7 @@ export class Outbox {
     this.#entries.delete(entry.id);
     this.#foreign.delete(entry.id);
     this.#failures.delete(entry.id);
+    this.#goneElsewhere.delete(entry.id);
     this.#unsend(entry);
   }
 
@@ -239,6 +246,10 @@ export class Outbox {
       }
       this.#entries.set(entry.id, entry);
       return true;
+    }
+    if (known && this.#sent.get(known.lane)?.id === known.id && !known.refused) {
+      this.#goneElsewhere.add(known.id);
+      return false;
     }
     if (known) {
       this.#forget(known);
@@ -307,6 +318,9 @@ export class Outbox {
     }
     const cancelTimer = this.#options.environment.after(RESEND_AFTER_MS, () => {
       this.#sent.delete(entry.lane);
+      if (this.#goneElsewhere.has(entry.id)) {
+        this.stored(entry.id);
+      }
       this.#pump();
     });
     this.#sent.set(entry.lane, { id: entry.id, cancelTimer });
