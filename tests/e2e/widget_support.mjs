@@ -1,0 +1,170 @@
+// A shop page and a desk that does what a test wants, for what a real desk does rarely: it refuses, is slow, says
+// nothing. The page is real, the widget is the built one; only the socket's other end is played here.
+import assert from "node:assert/strict";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { createServer } from "node:http";
+import { extname, join, normalize } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const WEB = fileURLToPath(new URL("../../web/", import.meta.url));
+const TYPES = {
+    ".js": "text/javascript", ".css": "text/css", ".html": "text/html; charset=utf-8", ".svg": "image/svg+xml",
+};
+const VISITOR = "0123456789abcdef0123456789abcdef";
+const TOKEN = "ab".repeat(32);
+
+/** Serves the built widget, the demo shop, and pages that a test gives: { "/page.html": "<!doctype …" }. */
+export class Site {
+    pages = {};
+
+    static async start() {
+        assert.ok(existsSync(join(WEB, "widget/dist/w.js")), "the widget is not built: make build");
+        const site = new Site();
+        site.server = createServer((request, response) => site.#answer(request, response));
+        await new Promise((resolve) => site.server.listen(0, "127.0.0.1", resolve));
+        site.origin = `http://127.0.0.1:${site.server.address().port}`;
+        return site;
+    }
+
+    async stop() {
+        this.server.closeAllConnections();
+        await new Promise((resolve) => this.server.close(resolve));
+    }
+
+    #find(path) {
+        if (path === "/w.js") return join(WEB, "widget/dist/w.js");
+        if (path.startsWith("/widget/")) return join(WEB, "widget/dist", path.slice("/widget/".length));
+        if (path.startsWith("/demo/")) return join(WEB, "demo/dist", path.slice("/demo/".length) || "index.html");
+        return undefined;
+    }
+
+    #answer(request, response) {
+        const path = normalize(new URL(request.url, "http://site").pathname);
+        const page = this.pages[path];
+        const file = this.#find(path);
+        if (page !== undefined) {
+            response.writeHead(200, { "Content-Type": TYPES[".html"] }).end(page);
+        } else if (file !== undefined && existsSync(file) && statSync(file).isFile()) {
+            response.writeHead(200, { "Content-Type": TYPES[extname(file)] ?? "text/plain" }).end(readFileSync(file));
+        } else {
+            response.writeHead(404).end();
+        }
+    }
+}
+
+/** The other end of the widget's sockets on a page. */
+export class FakeDesk {
+    welcome = "Hello! How can we help?";
+    online = true;
+    /** The conversation, as the desk would tell it. */
+    messages = [];
+    /** What the widget has sent, oldest first. */
+    commands = [];
+    /** Asked for each post: "store", "ignore", or what to refuse it with. */
+    onPost = () => "store";
+    /** Whether connections are answered. */
+    answers = true;
+    #sockets = new Set();
+    #waiting = [];
+
+    static async on(page) {
+        const desk = new FakeDesk();
+        await page.routeWebSocket(/\/ws\/visitor$/, (socket) => desk.#open(socket));
+        return desk;
+    }
+
+    get connections() {
+        return this.#sockets.size;
+    }
+
+    #open(socket) {
+        this.#sockets.add(socket);
+        socket.onMessage((text) => this.#onCommand(socket, JSON.parse(text)));
+        socket.onClose(() => this.#sockets.delete(socket));
+    }
+
+    #onCommand(socket, command) {
+        this.commands.push(command);
+        this.#waiting = this.#waiting.filter((waits) => !waits(command));
+        if (!this.answers) return;
+        const tell = (event) => socket.send(JSON.stringify(event));
+        const ref = command.ref === undefined ? {} : { ref: command.ref };
+        switch (command.type) {
+            case "hello":
+                tell({
+                    type: "welcome", visitor: VISITOR, ...(command.token ? {} : { token: TOKEN }),
+                    site: { name: "Linden Clay", welcome: this.welcome }, online: this.online, last: this.messages.length,
+                    ...(this.messages.length > 0 && { state: "open" }), delivered: 0, read: 0, ...ref,
+                });
+                tell({ type: "messages", items: this.messages.slice(command.after), more: false });
+                break;
+            case "post":
+                this.#onPosted(tell, command);
+                break;
+            case "history":
+                tell({ type: "messages", items: this.messages.slice(command.after), more: false, ...ref });
+                break;
+            case "identify":
+                tell({ type: "done", ...ref });
+                break;
+            case "ping":
+                tell({ type: "pong" });
+                break;
+        }
+    }
+
+    #onPosted(tell, { id, text }) {
+        const verdict = this.onPost({ id, text });
+        if (verdict === "ignore") return;
+        if (verdict !== "store") {
+            tell({ type: "refused", id, text: "no", ...verdict });
+            return;
+        }
+        if (this.messages.length === 0 && this.welcome) {
+            tell({ type: "message", message: this.#add({ author: "site", text: this.welcome }) });
+        }
+        const known = this.messages.find((message) => message.id === id) ?? this.#add({ author: "visitor", id, text });
+        tell({ type: "stored", id, number: known.number, at: known.at });
+    }
+
+    #add(message) {
+        const stored = { number: this.messages.length + 1, at: Date.now(), ...message };
+        this.messages.push(stored);
+        return stored;
+    }
+
+    tell(event) {
+        for (const socket of this.#sockets) socket.send(JSON.stringify(event));
+    }
+
+    /** An agent writes. */
+    say(text, name = "Mina") {
+        const id = String(this.messages.length + 1).padStart(32, "0");
+        this.tell({ type: "message", message: this.#add({ author: "agent", agent: 1, name, id, text }) });
+    }
+
+    line(line, name = "Mina") {
+        this.tell({ type: "message", message: this.#add({ author: "system", line, agent: 1, name, text: "" }) });
+    }
+
+    /** The connections break. */
+    cut() {
+        for (const socket of this.#sockets) socket.close({ code: 1001 });
+        this.#sockets.clear();
+    }
+
+    /** The next command that fits. */
+    next(fits) {
+        return new Promise((resolve) => {
+            this.#waiting.push((command) => {
+                const found = fits(command);
+                if (found) resolve(command);
+                return found;
+            });
+        });
+    }
+
+    posts() {
+        return this.commands.filter((command) => command.type === "post");
+    }
+}
