@@ -57,11 +57,12 @@ static int add(const struct cli *cli, const struct own *own, bell_slice origins)
     }
     int64_t number;
     struct outcome outcome = site_add(&desk.tx, &entry, &number);
-    if (outcome.error == ERROR_BAD_FIELD) {
-        cli_complain("a site's key is 1 to 64 of a-z, 0-9 and -, its name 1 to 100 characters, its "
-                     "welcome at most 1000, an origin like https://shop.example");
-    }
-    if (!desk_close(&desk, outcome, "cannot add the site")) {
+    static const char RULES[] =
+        "cannot add the site (its key is 1 to 64 of a-z, 0-9 and -, its name 1 to 100 characters, "
+        "its welcome at most 1000, an origin like https://shop.example)";
+    bool is_wrong = outcome.error == ERROR_BAD_FIELD || outcome.error == ERROR_TOO_LONG;
+    const char *what = is_wrong ? RULES : "cannot add the site";
+    if (!desk_close(&desk, outcome, what)) {
         return EXIT_FAILED;
     }
     (void)printf("added site %s\n", cli->words[0]);

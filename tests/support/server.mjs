@@ -153,7 +153,7 @@ export class Server {
                     const text = Buffer.concat(pieces).toString();
                     const isJson = (answer.headers["content-type"] ?? "").startsWith("application/json");
                     resolve({ status: answer.statusCode, headers: answer.headers, body: text,
-                        json: isJson ? JSON.parse(text) : undefined });
+                        json: isJson && text !== "" ? JSON.parse(text) : undefined });
                 });
             });
             request.on("error", reject);

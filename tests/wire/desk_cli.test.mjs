@@ -1,0 +1,143 @@
+// The command line: what it takes, what it says, how it ends.
+import assert from "node:assert/strict";
+import { readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+import { run, temporaryFolder } from "../support/server.mjs";
+
+let folder;
+let data;
+
+before(async () => {
+    folder = await temporaryFolder();
+    data = join(folder, "data");
+});
+
+after(async () => {
+    await rm(folder, { recursive: true, force: true });
+});
+
+const on = (args, extra) => run([...args, "--data", data], extra);
+
+test("version and help", async () => {
+    for (const args of [["version"], ["--version"]]) {
+        const version = await run(args);
+        assert.equal(version.status, 0);
+        assert.match(version.out, /^deskbell \d+\.\d+\.\d+\n$/);
+    }
+    for (const args of [["help"], ["--help"], ["-h"], ["help", "agent"]]) {
+        const help = await run(args);
+        assert.equal(help.status, 0, args.join(" "));
+        for (const command of ["serve", "agent add", "agent list", "agent passwd EMAIL", "agent remove EMAIL", "site add", "site list", "version", "help"]) {
+            assert.ok(help.out.includes(`deskbell ${command.split(" ").slice(0, 2).join(" ")}`), command);
+        }
+    }
+    const serve = await run(["help", "serve"]);
+    assert.ok(serve.out.includes("--listen ADDR:PORT"));
+    assert.deepEqual((await run(["serve", "--help"])).out, serve.out);
+    const add = await run(["agent", "add", "--help"]);
+    assert.ok(add.out.includes("--password-stdin") && !add.out.includes("--listen"));
+});
+
+test("help works with a broken configuration", async () => {
+    const env = { DESKBELL_LOG_LEVEL: "loud", DESKBELL_CONFIG: "/nonexistent" };
+    assert.equal((await run(["help"], { env })).status, 0);
+    assert.equal((await run(["version"], { env })).status, 0);
+    assert.equal((await run(["agent", "list"], { env })).status, 2);
+});
+
+test("docs/deskbell.md is what the program prints", async () => {
+    const printed = await run(["help", "--markdown"]);
+    assert.equal(printed.status, 0);
+    const kept = await readFile(fileURLToPath(new URL("../../docs/deskbell.md", import.meta.url)), "utf8");
+    assert.equal(printed.out, kept, "run: deskbell help --markdown > docs/deskbell.md");
+});
+
+test("a wrong command line gets one line and exit status 2", async () => {
+    const cases = [
+        [[], /a command is missing/], [["nonsense"], /no command "nonsense"/], [["agent"], /can stand behind "agent"/], [["agent", "nonsense"], /can stand behind "agent"/],
+        [["help", "nonsense"], /no command "nonsense"/], [["serve", "--nonsense"], /unknown option --nonsense/], [["serve", "extra"], /unexpected argument "extra"/],
+        [["serve", "--threads", "65"], /--threads must be a number from 0 to 64, not "65"/], [["serve", "--threads"], /--threads needs a value/],
+        [["serve", "--listen", "8080"], /--listen must be ADDR:PORT/], [["serve", "--log-level=loud"], /--log-level must be error, warn, info or debug/],
+        [["serve", "--public-url", "desk.example"], /--public-url must be like https:\/\/desk\.example/], [["serve", "--config", "/nonexistent"], /\/nonexistent: No such file/],
+        [["serve", "--data="], /--data must not be empty/], [["agent", "remove"], /an argument is missing: deskbell agent remove EMAIL/],
+        [["agent", "list", "--threads=1"], /unknown option --threads/], [["agent", "add", "--name", "A"], /--email is missing/],
+        [["agent", "add", "--email", "a@b.example", "--name", "A", "--role", "king"], /--role must be owner or agent/],
+        [["site", "add", "x"], /--name is missing/], [["site", "add", "--name", "X"], /an argument is missing: deskbell site add KEY/],
+    ];
+    for (const [args, complaint] of cases) {
+        const end = await run(args);
+        assert.equal(end.status, 2, args.join(" "));
+        assert.match(end.err, complaint);
+        assert.match(end.err, /^deskbell: [^\n]*\n$/, "one line");
+        assert.equal(end.out, "");
+    }
+});
+
+test("a wrong file is named with its line", async () => {
+    const file = join(folder, "desk.conf");
+    await writeFile(file, "# Deskbell\n\nlog-level = info\nmessage-rate = many\n");
+    const end = await run(["serve", "--config", file]);
+    assert.equal(end.status, 2);
+    assert.equal(end.err, `deskbell: ${file}:4: message-rate must be a number from 1 to 1000000, not "many"\n`);
+    const wrong = await run(["agent", "list"], { env: { DESKBELL_LOG_LEVEL: "loud" } });
+    assert.equal(wrong.err, "deskbell: environment: log-level must be error, warn, info or debug, not \"loud\"\n");
+});
+
+test("agents are added, listed, given passwords and removed", async () => {
+    const add = (email, name, ...more) => on(["agent", "add", "--email", email, "--name", name, "--password-stdin", ...more], { input: "correct horse battery\n" });
+    assert.equal((await add("owner@desk.example", "Owner", "--role", "owner")).out, "added agent 1 owner@desk.example\n");
+    assert.equal((await add("min@desk.example", "민수")).status, 0);
+    const twice = await add("MIN@desk.example", "Min");
+    assert.deepEqual([twice.status, twice.err], [1, "deskbell: cannot add the agent: It exists already.\n"]);
+    const bad = await add("nonsense", "Min");
+    assert.equal(bad.status, 1);
+    assert.match(bad.err, /^deskbell: cannot add the agent: /);
+    const list = await on(["agent", "list"]);
+    assert.equal(list.out, "1\towner\towner@desk.example\tOwner\n2\tagent\tmin@desk.example\t민수\n");
+    const passwd = await on(["agent", "passwd", "min@desk.example", "--password-stdin"], { input: "another password" });
+    assert.equal(passwd.status, 0, passwd.err);
+    assert.equal((await on(["agent", "passwd", "nobody@desk.example", "--password-stdin"], { input: "another password" })).status, 1);
+    assert.equal((await on(["agent", "remove", "min@desk.example"])).status, 0);
+    const gone = await on(["agent", "remove", "min@desk.example"]);
+    assert.deepEqual([gone.status, gone.err], [1, "deskbell: cannot remove the agent: There is no such thing, or it is not yours.\n"]);
+    const last = await on(["agent", "remove", "owner@desk.example"]);
+    assert.equal(last.status, 1);
+    assert.equal((await on(["agent", "list"])).out, "1\towner\towner@desk.example\tOwner\n");
+});
+
+test("passwords are neither too short nor too long nor missing", async () => {
+    const attempt = (input) => on(["agent", "add", "--email", "x@desk.example", "--name", "X", "--password-stdin"], { input });
+    for (const [input, complaint] of [["", /no password was given/], ["\n", /no password was given/], ["short\n", /10 to 200 characters/],
+        ["x".repeat(201), /10 to 200 characters/], ["x".repeat(2000), /too long/], [Buffer.from([0xff, 0xfe, 0xfd, 0xfc, 0xfb, 0xfa, 0xf9, 0xf8, 0xf7, 0xf6]), /not UTF-8/]]) {
+        const end = await attempt(input);
+        assert.equal(end.status, 1);
+        assert.match(end.err, complaint);
+    }
+});
+
+test("without a terminal a password must come from standard input", async () => {
+    const { spawn } = await import("node:child_process");
+    const { PROGRAM } = await import("../support/server.mjs");
+    const child = spawn(PROGRAM, ["agent", "add", "--email", "y@desk.example", "--name", "Y", "--data", data], { detached: true, stdio: ["ignore", "ignore", "pipe"] });
+    let err = "";
+    child.stderr.on("data", (bytes) => (err += bytes));
+    const status = await new Promise((resolve) => child.on("close", resolve));
+    assert.equal(status, 1);
+    assert.match(err, /use --password-stdin/);
+});
+
+test("sites are added and listed", async () => {
+    assert.equal((await on(["site", "add", "shop", "--name", "Shop", "--welcome", "안녕하세요!", "--origin", "https://shop.example,http://127.0.0.1:8000"])).status, 0);
+    const list = await on(["site", "list"]);
+    assert.ok(list.out.includes("shop\tShop\thttps://shop.example http://127.0.0.1:8000\n"), list.out);
+    const twice = await on(["site", "add", "shop", "--name", "Shop"]);
+    assert.deepEqual([twice.status, twice.err], [1, "deskbell: cannot add the site: It exists already.\n"]);
+    for (const args of [["Bad Key", "--name", "X"], ["x".repeat(65), "--name", "X"], ["ok", "--name", "x".repeat(101)], ["ok", "--name", "X", "--origin", "shop.example"]]) {
+        const end = await on(["site", "add", ...args]);
+        assert.equal(end.status, 1, args.join(" "));
+        assert.match(end.err, /^deskbell: cannot add the site \(its key is [^\n]*\n$/);
+    }
+});
