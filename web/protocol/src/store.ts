@@ -24,7 +24,8 @@ export function memoryStore(): Store {
 
 function tryStorage(): Storage | undefined {
   try {
-    return localStorage;
+    // Some browsers throw here, some only when it is used.
+    return localStorage.length >= 0 ? localStorage : undefined;
   } catch {
     // Forbidden by the browser's settings or the frame's sandbox.
     return undefined;
