@@ -85,7 +85,7 @@ function layout(page, title, main) {
 <link rel="icon" href="${up}art/mug.svg" type="image/svg+xml">
 <link rel="stylesheet" href="${up}shop.css">
 <script type="module" src="${up}shop.js"></script>
-<script async src="/w.js" data-site="demo"></script>
+<script async src="/w.js" data-site="demo" data-color="#8c4a2f"></script>
 </head>
 <body>
 <p class="notice">${notice(t)}</p>

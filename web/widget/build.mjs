@@ -19,12 +19,21 @@ const CHAT_MAX_BYTES = 30 * 1024;
 /* The oldest browsers that know constructed style sheets. */
 const target = ["chrome99", "firefox101", "safari16.4"];
 
+/* Vite's helper loads style sheets and preloads for an import(); ours has neither, and the helper would be in the chat. */
+const plainImports = {
+  name: "plain-imports",
+  enforce: "pre",
+  load: (id) =>
+    id === "\0vite/preload-helper.js" ? "export const __vitePreload = (load) => load();" : null,
+};
+
 function settings(define, rollupOptions) {
   return {
     root,
     configFile: false,
     logLevel: "warn",
     publicDir: false,
+    plugins: [plainImports],
     define: { "process.env.NODE_ENV": '"production"', ...define },
     esbuild: { jsx: "automatic", jsxImportSource: "preact", legalComments: "none" },
     build: {

@@ -118,7 +118,7 @@ export function Window(props: WindowProps): JSX.Element {
         texts={texts}
         site={site}
         online={visitor.deskOnline}
-        agent={visitor.agentName}
+        agent={visitor.conversation === "open" ? visitor.agentName : undefined}
         ended={ended}
         onClose={onClose}
       />

@@ -82,7 +82,7 @@ export function Bubble(props: BubbleProps): JSX.Element {
       <div class="body">
         {!own && last && <Avatar name={name} />}
         <div class={item.delivery === "refused" ? "bubble refused" : "bubble"} dir="auto">
-          <Text text={item.text} newTab={props.texts.opensInNewTab} />
+          <Text text={item.text} />
         </div>
       </div>
       {meta && <Meta {...props} />}

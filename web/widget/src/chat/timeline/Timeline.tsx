@@ -7,6 +7,7 @@ import type { ChatTexts } from "../texts/texts.ts";
 import { Avatar, Bubble } from "./Bubble.tsx";
 import type { Row } from "./rows.state.ts";
 import { type Scroll, useScroll } from "./scroll.state.ts";
+import { NEW_TAB_ID } from "./Text.tsx";
 
 export interface TimelineProps {
   rows: readonly Row[];
@@ -91,6 +92,9 @@ export function Timeline(props: TimelineProps): JSX.Element {
   const refs = useScroll(scroll);
   return (
     <div class="timeline">
+      <span id={NEW_TAB_ID} hidden>
+        {texts.opensInNewTab}
+      </span>
       <section
         class="scroller"
         ref={refs.scroller}
