@@ -39,6 +39,8 @@ struct bell_io_handle {
 
 /* Completions. user is that of bell_io_create. Any submission is legal inside. */
 typedef struct {
+    /* The wait of a turn is over: time has passed. Before what has completed is told. */
+    void (*on_awake)(void *user);
     /* A connection came in; fd is the owner's. */
     void (*on_accept)(struct bell_io_handle *listener, int fd, const bell_address *peer,
                       void *user);

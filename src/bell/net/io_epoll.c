@@ -261,8 +261,10 @@ static void wake_ready(struct bell_io *io)
 bell_status bell_io_turn(struct bell_io *io, int timeout_ms)
 {
     int n = epoll_wait(io->epoll_fd, io->ready, EVENTS_PER_TURN, timeout_ms);
-    if (n < 0) {
-        return errno == EINTR ? BELL_OK : BELL_EIO;
+    bool is_broken = n < 0 && errno != EINTR;
+    io->events.on_awake(io->user);
+    if (is_broken) {
+        return BELL_EIO;
     }
     for (int i = 0; i < n; i++) {
         struct bell_io_handle *h = io->ready[i].data.ptr;

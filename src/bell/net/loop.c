@@ -9,6 +9,13 @@
 
 static _Thread_local struct bell_loop *current_loop;
 
+static void read_clocks(void *user)
+{
+    struct bell_loop *loop = user;
+    loop->now_ms = bell_clock_now_ms();
+    loop->now_s = bell_clock_wall_us() / 1000000;
+}
+
 static void forward_accept(struct bell_io_handle *listener, int fd, const bell_address *peer,
                            void *user)
 {
@@ -32,6 +39,7 @@ bell_status bell_loop_init(struct bell_loop *loop, uint32_t index, const bell_lo
                            void *user)
 {
     static const bell_io_events IO_EVENTS = {
+        .on_awake = read_clocks,
         .on_accept = forward_accept,
         .on_accept_failed = forward_accept_failed,
         .on_receive = bell_stream_on_receive,
@@ -43,7 +51,7 @@ bell_status bell_loop_init(struct bell_loop *loop, uint32_t index, const bell_lo
     if (st != BELL_OK) {
         return st;
     }
-    loop->now_ms = bell_clock_now_ms();
+    read_clocks(loop);
     bell_timer_wheel_init(&loop->timers, loop->now_ms);
     bell_mailbox_init(&loop->mailbox);
     return BELL_OK;
@@ -86,12 +94,6 @@ void bell_loop_reap(struct bell_loop *loop)
     loop->closed = keep;
 }
 
-static void read_clocks(struct bell_loop *loop)
-{
-    loop->now_ms = bell_clock_now_ms();
-    loop->now_s = bell_clock_wall_us() / 1000000;
-}
-
 static void *loop_main(void *user)
 {
     struct bell_loop *loop = user;
@@ -112,7 +114,6 @@ static void *loop_main(void *user)
                      bell_status_name(st));
             break;
         }
-        read_clocks(loop);
         bell_mailbox_drain(&loop->mailbox);
         bell_timer_wheel_run(&loop->timers, loop->now_ms);
         flush_dirty(loop);

@@ -2,8 +2,9 @@
  * Loop: one thread that owns its streams and timers whole.
  *
  * A turn: wait and deliver completions; deliver mails; fire timers; send what the turn has queued,
- * one send per stream; free what was closed. Time is read once a turn. Nobody but the loop thread
- * touches a loop, except bell_loop_post, bell_loop_wake and bell_loop_stop.
+ * one send per stream; free what was closed. Time is read once a turn, when the wait is over.
+ * Nobody but the loop thread touches a loop, except bell_loop_post, bell_loop_wake and
+ * bell_loop_stop.
  */
 #ifndef BELL_NET_LOOP_H
 #define BELL_NET_LOOP_H
