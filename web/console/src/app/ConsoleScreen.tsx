@@ -150,6 +150,7 @@ function InboxScreen({ state }: ScreenProps) {
       ahead={inbox.ahead.value}
       aheadMore={inbox.aheadMore.value}
       rows={inbox.rows.value}
+      itemOf={(conversation) => inbox.itemOf(conversation)}
       loading={list.loading || !desk.ready.value}
       complete={list.complete}
       failed={list.failed}

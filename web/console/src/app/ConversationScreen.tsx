@@ -108,6 +108,9 @@ function actionsOf(state: ConsoleState, conversation: number): ConversationActio
 export function NothingOpened({ state }: { state: ConsoleState }) {
   const t = texts.value;
   const waiting = state.desk.waiting.value.length;
+  if (state.desk.ready.value && state.desk.count("all") === 0) {
+    return <AllQuiet />;
+  }
   return (
     <div class="nothing-opened">
       {waiting > 0 ? (
@@ -124,6 +127,28 @@ export function NothingOpened({ state }: { state: ConsoleState }) {
           text={settings.value.singleKeys ? t.pickText : t.pickTextPlain}
         />
       )}
+    </div>
+  );
+}
+
+/** Nothing is open at all, as on the first day: says how the first visitor gets here. */
+function AllQuiet() {
+  const t = texts.value;
+  const line = `<script async src="${location.origin}/w.js" data-site="demo"></script>`;
+  return (
+    <div class="nothing-opened">
+      <Empty icon="bell" title={t.quietTitle} text={t.quietText}>
+        <div class="quiet">
+          <p>{t.quietSnippet}</p>
+          <code class="quiet-code" dir="ltr">
+            {line}
+          </code>
+          <a class="button" href="/demo/" target="_blank" rel="noopener">
+            <Icon name="open" />
+            {t.quietDemo}
+          </a>
+        </div>
+      </Empty>
     </div>
   );
 }

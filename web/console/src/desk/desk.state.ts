@@ -7,13 +7,13 @@
  * a later event has told. So live pushes, catching up and paging end in the same picture.
  */
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import { Known } from "./known.ts";
 import {
   type Counts,
   type Extent,
   guessBefore,
-  membersOf,
   recount,
-  waitingOf,
+  VIEWS,
   withMessage,
   withReceipt,
 } from "./lists.ts";
@@ -89,12 +89,6 @@ const HOLD_MS = 2000;
 
 const UNREAD: ListState = { complete: false, loading: false, failed: false };
 
-interface Known {
-  conversation: Conversation;
-  /** The event it is true at. */
-  asOf: number;
-}
-
 export class Desk {
   readonly client: DeskClient;
   readonly connection: Signal<ConnectionStatus>;
@@ -125,8 +119,7 @@ export class Desk {
   /** Called for each message of any conversation, for what shows messages. */
   onMessage: (conversation: number, message: Message) => void = () => {};
 
-  readonly #known = new Map<number, Known>();
-  readonly #version = signal(0);
+  readonly #known = new Known();
   readonly #lines = new Map<number, Line>();
   readonly #asking = new Set<number>();
   readonly #held: Array<{ asOf: number; run: () => void }> = [];
@@ -143,20 +136,14 @@ export class Desk {
     this.agents = signal(client.agents);
     this.outbox = signal(client.outbox);
     const membersIn = (view: View): ReadonlySignal<readonly Conversation[]> =>
-      computed(() => {
-        void this.#version.value;
-        return membersOf(this.#all(), view, this.me.value?.agent ?? 0, this.lists[view].value);
-      });
+      computed(() => this.#known.members(view, this.lists[view].value));
     this.members = {
       mine: membersIn("mine"),
       unassigned: membersIn("unassigned"),
       all: membersIn("all"),
       closed: membersIn("closed"),
     };
-    this.waiting = computed(() => {
-      void this.#version.value;
-      return waitingOf(this.#all());
-    });
+    this.waiting = this.#known.waiting;
   }
 
   start(): void {
@@ -171,15 +158,13 @@ export class Desk {
 
   /** The conversation as it is known; reading it subscribes to its changes. */
   conversation(id: number): Conversation | undefined {
-    void this.#version.value;
-    return this.#known.get(id)?.conversation;
+    return this.#known.watch(id);
   }
 
   /** How many a list has: counted when all of it has been read, else as the desk told. */
   count(view: "mine" | "unassigned" | "all"): number {
-    return this.lists[view].value.complete
-      ? this.members[view].value.length
-      : Math.max(this.counts.value[view], this.members[view].value.length);
+    const { complete } = this.lists[view].value;
+    return complete ? this.members[view].value.length : this.counts.value[view];
   }
 
   /** Reads the next page of a list; while one is under way, or nothing is left, does nothing. */
@@ -296,7 +281,7 @@ export class Desk {
   }
 
   #forget(): void {
-    this.#known.clear();
+    this.#known.reset(this.me.value?.agent ?? 0);
     this.#lines.clear();
     this.#asking.clear();
     this.#held.length = 0;
@@ -304,7 +289,6 @@ export class Desk {
       this.lists[view].value = UNREAD;
     }
     this.epoch.value += 1;
-    this.#version.value += 1;
   }
 
   #hearEvent(event: DeskEvent): void {
@@ -323,7 +307,7 @@ export class Desk {
       case "receipt": {
         const known = this.#known.get(event.conversation ?? 0);
         if (known !== undefined && event.receipt !== undefined) {
-          this.#put(event.event, withReceipt(known.conversation, event.receipt));
+          this.#known.put(withReceipt(known.conversation, event.receipt), event.event);
         }
         break;
       }
@@ -352,7 +336,7 @@ export class Desk {
       void this.#ask(id, message);
       return;
     }
-    this.#put(asOf, withMessage(known.conversation, message));
+    this.#known.put(withMessage(known.conversation, message), asOf);
     this.#tell(id, message);
   }
 
@@ -364,7 +348,7 @@ export class Desk {
     const was = before?.conversation ?? guessBefore(changed, this.#lines.get(changed.conversation));
     this.#lines.delete(changed.conversation);
     this.counts.value = recount(this.counts.value, was, changed, this.me.value?.agent ?? 0);
-    this.#put(asOf, changed);
+    this.#known.put(changed, asOf);
   }
 
   /** A message of a conversation that no list has shown yet: it is on top now, so it has to be known. */
@@ -406,19 +390,13 @@ export class Desk {
     this.typing.value = next;
   }
 
-  #put(asOf: number, conversation: Conversation): void {
-    this.#known.set(conversation.conversation, { conversation, asOf });
-    this.#version.value += 1;
-  }
-
   #merge(items: readonly Conversation[], asOf: number): void {
     for (const item of items) {
       const known = this.#known.get(item.conversation);
       if (known === undefined || known.asOf <= asOf) {
-        this.#known.set(item.conversation, { conversation: item, asOf });
+        this.#known.put(item, asOf);
       }
     }
-    this.#version.value += 1;
   }
 
   #whenHeard(asOf: number, run: () => void): void {
@@ -451,12 +429,4 @@ export class Desk {
       void this.more(view);
     }
   }
-
-  *#all(): Generator<Conversation> {
-    for (const known of this.#known.values()) {
-      yield known.conversation;
-    }
-  }
 }
-
-export const VIEWS: readonly View[] = ["mine", "unassigned", "all", "closed"];

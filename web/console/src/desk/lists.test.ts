@@ -1,19 +1,18 @@
 import { describe, expect, test } from "vitest";
 import {
   belongs,
+  byChange,
   byWait,
-  type Extent,
   guessBefore,
-  membersOf,
+  isWaiting,
+  readPart,
   recount,
-  waitingOf,
   withMessage,
   withReceipt,
 } from "./lists.ts";
 import { conversation, message } from "./testing.ts";
 
 const ME = 1;
-const WHOLE: Extent = { complete: true };
 
 describe("a list", () => {
   const mine = conversation(1, { agent: ME });
@@ -31,22 +30,22 @@ describe("a list", () => {
   });
 
   test("shows nothing before its first page was read", () => {
-    expect(membersOf([free], "unassigned", ME, { complete: false })).toEqual([]);
-    expect(membersOf([free], "unassigned", ME, WHOLE)).toEqual([free]);
+    expect(readPart([free], { complete: false })).toEqual([]);
+    expect(readPart([free], { complete: true })).toEqual([free]);
   });
 
   test("shows what is at or above its floor, and what comes live", () => {
-    const known = [10, 20, 30, 40].map((at) => conversation(at, { agent: 2, changed_at: at }));
+    const known = [40, 30, 20, 10].map((at) => conversation(at, { changed_at: at }));
     const floor = { changed_at: 20, conversation: 20 };
-    const shown = membersOf(known, "all", ME, { floor, complete: false });
+    const shown = readPart(known, { floor, complete: false });
     expect(shown.map((c) => c.conversation)).toEqual([40, 30, 20]);
-    const live = [...known, conversation(50, { changed_at: 50 })];
-    expect(membersOf(live, "all", ME, { floor, complete: false })[0]?.conversation).toBe(50);
+    const live = [conversation(50, { changed_at: 50 }), ...known];
+    expect(readPart(live, { floor, complete: false })[0]?.conversation).toBe(50);
   });
 
   test("breaks ties of time by number, as the desk does", () => {
     const known = [conversation(1, { changed_at: 5 }), conversation(2, { changed_at: 5 })];
-    expect(membersOf(known, "all", ME, WHOLE).map((c) => c.conversation)).toEqual([2, 1]);
+    expect(known.sort(byChange).map((c) => c.conversation)).toEqual([2, 1]);
   });
 
   test("of one's own work has who waits longest on top", () => {
@@ -56,8 +55,7 @@ describe("a list", () => {
       conversation(3, { agent: ME, changed_at: 99, waiting_since: 20 }),
       conversation(4, { agent: ME, changed_at: 95 }),
     ];
-    expect(membersOf(known, "mine", ME, WHOLE).map((c) => c.conversation)).toEqual([3, 2, 4, 1]);
-    expect([...known].sort(byWait).map((c) => c.conversation)).toEqual([3, 2, 4, 1]);
+    expect(known.sort(byWait).map((c) => c.conversation)).toEqual([3, 2, 4, 1]);
   });
 });
 
@@ -69,7 +67,7 @@ test("waiting is who is open, has nobody and no answer", () => {
     conversation(4, { waiting_since: 5, state: "closed" }),
     conversation(5),
   ];
-  expect(waitingOf(known).map((c) => c.conversation)).toEqual([2, 1]);
+  expect(known.filter(isWaiting).map((c) => c.conversation)).toEqual([1, 2]);
 });
 
 describe("a message", () => {

@@ -21,6 +21,8 @@ export interface Extent {
   complete: boolean;
 }
 
+export const VIEWS: readonly View[] = ["mine", "unassigned", "all", "closed"];
+
 export function belongs(c: Conversation, view: View, me: number): boolean {
   switch (view) {
     case "mine":
@@ -55,35 +57,13 @@ export function isWaiting(c: Conversation): boolean {
   return c.state === "open" && c.agent === undefined && c.waiting_since !== undefined;
 }
 
-/** The members of a list that have been read, in the order they are shown. */
-export function membersOf(
-  known: Iterable<Conversation>,
-  view: View,
-  me: number,
-  extent: Extent,
-): Conversation[] {
+/** Of all known members of a list those that have been read, in their order. */
+export function readPart(members: readonly Conversation[], extent: Extent): Conversation[] {
   const { floor, complete } = extent;
-  const members: Conversation[] = [];
-  if (floor === undefined && !complete) {
-    return members;
+  if (complete) {
+    return [...members];
   }
-  for (const c of known) {
-    if (belongs(c, view, me) && (complete || floor === undefined || byChange(c, floor) <= 0)) {
-      members.push(c);
-    }
-  }
-  return members.sort(view === "mine" || view === "unassigned" ? byWait : byChange);
-}
-
-/** Who waits for anybody, longest first. */
-export function waitingOf(known: Iterable<Conversation>): Conversation[] {
-  const waiting: Conversation[] = [];
-  for (const c of known) {
-    if (isWaiting(c)) {
-      waiting.push(c);
-    }
-  }
-  return waiting.sort(byWait);
+  return floor === undefined ? [] : members.filter((c) => byChange(c, floor) <= 0);
 }
 
 const LIST_TEXT_CHARS = 200;

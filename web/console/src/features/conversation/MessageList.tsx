@@ -219,13 +219,18 @@ function lastSeen(box: HTMLElement, entries: readonly Entry[], atEnd: boolean): 
   }
   const bottom = box.scrollTop + box.clientHeight;
   const numbered = box.querySelectorAll<HTMLElement>("[data-number]");
-  for (let i = numbered.length - 1; i >= 0; i -= 1) {
-    const one = numbered[i];
+  let low = 0;
+  let high = numbered.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const one = numbered[middle];
     if (one !== undefined && one.offsetTop + one.offsetHeight <= bottom) {
-      return Number(one.getAttribute("data-number"));
+      low = middle + 1;
+    } else {
+      high = middle;
     }
   }
-  return 0;
+  return Number(numbered[low - 1]?.getAttribute("data-number") ?? 0);
 }
 
 function EntryView({

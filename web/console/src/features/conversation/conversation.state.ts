@@ -183,6 +183,7 @@ export class ConversationState {
       }
     }
     this.#desk.client.retry(id, { force: true });
+    this.focusAsked.value += 1;
     return { ok: true, value: undefined };
   }
 
@@ -199,6 +200,7 @@ export class ConversationState {
 
   discard(id: string): void {
     this.#desk.client.discard(id);
+    this.focusAsked.value += 1;
   }
 
   /** Writes drafts that are not written yet: the page may go away. */

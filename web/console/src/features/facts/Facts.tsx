@@ -34,7 +34,7 @@ export function Facts({ data, name, facts, agent, onBack }: FactsProps) {
         <div class="facts-person">
           <Avatar name={givenName(data)} of={data.visitor.visitor} size="large" />
           <div class="facts-person-words">
-            <p class="facts-name" dir="auto">
+            <p class="facts-name in-line" dir="auto">
               {name}
             </p>
             {email !== undefined && (

@@ -1,20 +1,22 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-import type { View } from "../../desk/types.ts";
+import type { Conversation, View } from "../../desk/types.ts";
 import { texts } from "../../texts/texts.ts";
 import type { IconName } from "../../ui/Icon.tsx";
 import { Empty } from "../../ui/Parts.tsx";
 import { InboxRow } from "./InboxRow.tsx";
 import { layOut, ROW_HEIGHT, type RowKind, scrollTo, visibleRows } from "./inbox.rows.ts";
-import type { InboxItem } from "./inbox.state.ts";
+import { type InboxItem, kindOf } from "./inbox.state.ts";
 import { WaitingCard } from "./WaitingCard.tsx";
 
 export interface InboxProps {
   view: View;
   counts: Readonly<Record<"mine" | "unassigned" | "all", number>>;
   unreadViews: ReadonlySet<View>;
-  ahead: readonly InboxItem[];
+  ahead: readonly Conversation[];
   aheadMore: number;
-  rows: readonly InboxItem[];
+  rows: readonly Conversation[];
+  /** Makes what a row shows; asked only for rows in sight. */
+  itemOf: (conversation: Conversation) => InboxItem;
   loading: boolean;
   complete: boolean;
   failed: boolean;
@@ -48,7 +50,7 @@ export function Inbox(props: InboxProps) {
         <section class="inbox-ahead" aria-label={texts.value.waitingHeading}>
           {ahead.map((item) => (
             <div class="inbox-ahead-item" key={item.conversation}>
-              <ItemView item={item} list={props} />
+              <ItemView item={props.itemOf(item)} list={props} />
             </div>
           ))}
           {aheadMore > 0 && (
@@ -114,7 +116,7 @@ function RowList(props: InboxProps) {
   const scroller = useRef<HTMLDivElement>(null);
   const [sight, setSight] = useState({ top: 0, height: 800 });
   const showSkeleton = !complete && !failed;
-  const kinds: RowKind[] = rows.map((row) => row.kind);
+  const kinds: RowKind[] = rows.map(kindOf);
   if (showSkeleton) {
     kinds.push(...Array<RowKind>(rows.length === 0 ? SKELETONS : 1).fill("skeleton"));
   }
@@ -174,8 +176,9 @@ function RowList(props: InboxProps) {
         style={{ height: `${layout.height}px` }}
       >
         {[...shown].map((i) => {
-          const item = rows[i];
+          const row = rows[i];
           const place = { transform: `translateY(${layout.tops[i] ?? 0}px)` };
+          const item = row === undefined ? undefined : props.itemOf(row);
           return item === undefined ? (
             <li class="inbox-place" key={`s${i}`} style={place} aria-hidden="true">
               <RowSkeleton />

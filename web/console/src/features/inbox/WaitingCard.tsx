@@ -45,8 +45,10 @@ export function WaitingCard(props: WaitingCardProps) {
           <span class="reader-only">{t.waitingHeading}</span>
           <Wait since={since} />
         </span>
-        <span class="waiting-text" dir="auto">
-          {text}
+        <span class="waiting-text">
+          <span class="in-line" dir="auto">
+            {text}
+          </span>
         </span>
       </button>
       <button

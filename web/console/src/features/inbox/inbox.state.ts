@@ -45,12 +45,12 @@ export function lastText(c: Conversation, me: number, agents: ReadonlyMap<number
   return mine ? lastByYou(c.last_text) : lastBy(agentName(agents, c.agent), c.last_text);
 }
 
-export function itemOf(
-  c: Conversation,
-  me: number,
-  agents: ReadonlyMap<number, Agent>,
-  kind: InboxItem["kind"],
-): InboxItem {
+export function kindOf(c: Conversation): InboxItem["kind"] {
+  return isWaiting(c) ? "card" : "row";
+}
+
+export function itemOf(c: Conversation, me: number, agents: ReadonlyMap<number, Agent>): InboxItem {
+  const kind = kindOf(c);
   const item: InboxItem = {
     kind,
     conversation: c.conversation,
@@ -73,10 +73,10 @@ export function itemOf(
 export class InboxState {
   readonly view = signal<View>("mine");
   /** Waiting chats that stand in front of every list but their own. */
-  readonly ahead: ReadonlySignal<readonly InboxItem[]>;
+  readonly ahead: ReadonlySignal<readonly Conversation[]>;
   /** How many more are waiting. */
   readonly aheadMore: ReadonlySignal<number>;
-  readonly rows: ReadonlySignal<readonly InboxItem[]>;
+  readonly rows: ReadonlySignal<readonly Conversation[]>;
   /** All that j and k lead through, in order. */
   readonly order: ReadonlySignal<readonly number[]>;
   /** Something is unread in it. */
@@ -85,15 +85,13 @@ export class InboxState {
   readonly attention: ReadonlySignal<number>;
   /** The row that Tab leads to. */
   readonly current: ReadonlySignal<number | undefined>;
+  readonly #desk: Desk;
   readonly #focused = signal<number | undefined>(undefined);
 
   constructor(desk: Desk) {
-    const item = (c: Conversation, kind: InboxItem["kind"]): InboxItem =>
-      itemOf(c, desk.me.value?.agent ?? 0, desk.agents.value, kind);
+    this.#desk = desk;
     this.ahead = computed(() =>
-      this.view.value === "unassigned"
-        ? []
-        : desk.waiting.value.slice(0, MAX_AHEAD).map((c) => item(c, "card")),
+      this.view.value === "unassigned" ? [] : desk.waiting.value.slice(0, MAX_AHEAD),
     );
     this.aheadMore = computed(() => {
       const all = Math.max(desk.waiting.value.length, 0);
@@ -101,9 +99,8 @@ export class InboxState {
     });
     this.rows = computed(() => {
       const ahead = new Set(this.ahead.value.map((one) => one.conversation));
-      return desk.members[this.view.value].value
-        .filter((c) => !ahead.has(c.conversation))
-        .map((c) => item(c, isWaiting(c) ? "card" : "row"));
+      const members = desk.members[this.view.value].value;
+      return ahead.size === 0 ? members : members.filter((c) => !ahead.has(c.conversation));
     });
     this.order = computed(() =>
       [...this.ahead.value, ...this.rows.value].map((one) => one.conversation),
@@ -125,6 +122,11 @@ export class InboxState {
       const focused = this.#focused.value;
       return focused !== undefined && order.includes(focused) ? focused : order[0];
     });
+  }
+
+  /** A conversation as its row shows it; made only for rows in sight. */
+  itemOf(c: Conversation): InboxItem {
+    return itemOf(c, this.#desk.me.value?.agent ?? 0, this.#desk.agents.value);
   }
 
   focus(conversation: number): void {

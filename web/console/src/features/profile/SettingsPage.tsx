@@ -50,9 +50,9 @@ export function SettingsPage(props: SettingsPageProps) {
       </header>
       <div class="settings">
         <Group title={t.appearance}>
-          <Row label={t.appearance}>
+          <Row label={t.theme}>
             <Segments
-              label={t.appearance}
+              label={t.theme}
               name="theme"
               choices={themes}
               chosen={settings.theme}
