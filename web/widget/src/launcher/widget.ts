@@ -76,30 +76,25 @@ export function makeWidget(base: string, script: Settings, load: LoadChat = impo
   }
 
   async function start(): Promise<void> {
-    if (!button || !settings.site) {
+    const ui = button;
+    const { site } = settings;
+    if (!ui || site === undefined) {
       return;
     }
-    const ui = button;
     ui.setState("loading");
-    try {
-      const { start } = await prepare();
-      if (ui !== button) {
-        return; /* destroyed meanwhile */
-      }
-      const started = await start(chatHost(ui.mount, ui.adopt, settings.site));
-      if (ui !== button) {
-        started.destroy();
-        return;
-      }
+    const started = await prepare()
+      .then((code) => (ui === button ? code.start(chatHost(ui.mount, ui.adopt, site)) : undefined))
+      .catch(() => undefined);
+    if (ui !== button) {
+      started?.destroy();
+    } else if (started) {
       chat = started;
       chat.identify(person);
       settle();
-    } catch {
-      if (ui === button) {
-        wanted = false;
-        ui.setState("failed");
-        emit("error", { code: "load_failed", message: "The chat could not be loaded." });
-      }
+    } else {
+      wanted = false;
+      ui.setState("failed");
+      emit("error", { code: "load_failed", message: "The chat could not be loaded." });
     }
   }
 

@@ -57,6 +57,11 @@ function Intro(props: { site: string; texts: ChatTexts }): JSX.Element {
   );
 }
 
+/* Without a connection nobody knows who is there. */
+function isCut(banner: Banner): boolean {
+  return banner === "offline" || banner === "reconnecting";
+}
+
 function Conversation(props: WindowProps): JSX.Element {
   const { chat } = props;
   const texts = props.texts.value;
@@ -117,7 +122,7 @@ export function Window(props: WindowProps): JSX.Element {
       <Header
         texts={texts}
         site={site}
-        online={visitor.deskOnline}
+        online={isCut(chat.banner.value) ? undefined : visitor.deskOnline}
         agent={visitor.conversation === "open" ? visitor.agentName : undefined}
         ended={ended}
         onClose={onClose}

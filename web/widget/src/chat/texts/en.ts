@@ -9,8 +9,9 @@ export const en: ChatTexts = {
   answering: (agent) => `${agent} is here for you`,
   connecting: "Connecting…",
 
-  offline: "You are offline. What you write is kept and sent when you are back.",
-  reconnecting: "No connection. What you write is kept and sent by itself. Trying again…",
+  offline: "You are offline. Your messages are kept and will be sent when you are back.",
+  reconnecting:
+    "No connection. Your messages are kept and will be sent automatically. Reconnecting…",
   online: "Connected again",
   unusable: "The chat is not available on this page.",
 
