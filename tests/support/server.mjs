@@ -114,10 +114,14 @@ export class Server {
         return this.#ended;
     }
 
-    /** Ends it and removes its folder, unless that was given or is to be kept. */
+    /**
+     * Ends it and removes its folder, unless that was given or is to be kept. Fails when the server
+     * did not end well: a sanitizer's finding shows there too.
+     */
     async stop({ signal = "SIGTERM", keep = false } = {}) {
         this.signal(signal);
         const end = await this.#ended;
+        if (end.signal === null && end.status !== 0) throw new Error(`deskbell ended with ${end.status}: ${this.err.slice(-8000)}`);
         if (!keep && !this.keepsFolder) await rm(this.#folder, { recursive: true, force: true });
         return end;
     }
