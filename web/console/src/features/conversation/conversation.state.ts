@@ -265,6 +265,7 @@ export class ConversationState {
     thread.facts = facts.value;
     thread.timeline = new Timeline((items[0]?.number ?? 1) - 1);
     thread.timeline.add([...items, ...thread.early]);
+    thread.timeline.expect(this.#desk.conversation(conversation)?.last ?? 0);
     thread.early = [];
     thread.complete = !answer.value.more;
     thread.phase = "ready";
