@@ -144,7 +144,7 @@ void bell_stream_flush(struct bell_stream *s)
     } else {
         mark_dirty(s); /* its next share in the next turn */
     }
-    if (s->state == BELL_STREAM_OPEN) {
+    if (s->state != BELL_STREAM_CLOSED) {
         s->handler->on_sent(s);
     }
 }

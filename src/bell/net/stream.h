@@ -40,7 +40,8 @@ struct bell_stream_handler {
      * socket broke; the stream is CLOSED. Not called for a close of our own.
      */
     void (*on_end)(struct bell_stream *s, bell_status why);
-    /* Some of the queue was taken by the socket, while OPEN. */
+    /* Some of the queue was taken by the socket. Not when that was the last and closed the stream.
+     */
     void (*on_sent)(struct bell_stream *s);
     /* The stream is CLOSED and nobody holds it: its memory may go. Once and last. */
     void (*on_closed)(struct bell_stream *s);

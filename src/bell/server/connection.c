@@ -57,6 +57,18 @@ static void on_end(struct bell_stream *s, bell_status why)
     }
 }
 
+/* When patience ends: with what is left to send, then with the peer's end. */
+static uint64_t ending_deadline(const struct bell_connection *c)
+{
+    return c->active_ms +
+           (c->stream.out.bytes > 0 ? c->patience_ms : (uint32_t)BELL_CONNECTION_LINGER_MS);
+}
+
+static void ending_wait(struct bell_connection *c)
+{
+    bell_connection_set_deadline(c, ending_deadline(c));
+}
+
 static void on_sent(struct bell_stream *s)
 {
     struct bell_connection *c = bell_connection_of_stream(s);
@@ -65,6 +77,9 @@ static void on_sent(struct bell_stream *s)
     } else if (c->phase == BELL_CONNECTION_HTTP) {
         c->active_ms = s->loop->now_ms;
         bell_http_session_on_sent(c);
+    } else if (c->phase == BELL_CONNECTION_ENDING) {
+        c->active_ms = s->loop->now_ms;
+        ending_wait(c);
     }
 }
 
@@ -99,7 +114,11 @@ static void on_time(struct bell_timer *timer, uint64_t now_ms)
         bell_ws_session_on_time(c, now_ms);
         break;
     case BELL_CONNECTION_ENDING:
-        bell_stream_close(&c->stream);
+        if (now_ms >= ending_deadline(c)) {
+            bell_stream_close(&c->stream);
+        } else {
+            ending_wait(c);
+        }
         break;
     case BELL_CONNECTION_FREE:
         break;
@@ -148,6 +167,8 @@ static void leave_phase(struct bell_connection *c)
 struct bell_http_session *bell_connection_become_ws(struct bell_connection *c)
 {
     struct bell_http_session *http = c->u.http;
+    /* Not read while requests waited behind one; frames are read at their own pace. */
+    bell_stream_receive(&c->stream, true);
     c->u.ws = (struct bell_ws_session){0};
     c->phase = BELL_CONNECTION_WEBSOCKET;
     c->active_ms = c->home->loop.now_ms;
@@ -159,10 +180,14 @@ void bell_connection_end(struct bell_connection *c)
     if (c->phase == BELL_CONNECTION_ENDING || c->phase == BELL_CONNECTION_FREE) {
         return;
     }
+    c->patience_ms = c->phase == BELL_CONNECTION_HTTP
+                         ? c->home->server->http->options.send_timeout_ms
+                         : (uint32_t)BELL_CONNECTION_LINGER_MS;
     leave_phase(c);
     bell_stream_end(&c->stream);
     if (c->stream.state != BELL_STREAM_CLOSED) {
-        bell_connection_set_deadline(c, c->home->loop.now_ms + BELL_CONNECTION_LINGER_MS);
+        c->active_ms = c->home->loop.now_ms;
+        ending_wait(c);
     }
 }
 

@@ -36,19 +36,22 @@ struct bell_connection {
     struct bell_server_loop *home;     /* (borrowed) */
     struct bell_connection *next_free; /* of the slab, while FREE */
     bell_address peer;
-    uint64_t
-        active_ms; /* last sign of life: bytes from the peer; HTTP: bytes taken by it, answers */
-    uint32_t slot; /* from 1 */
-    uint32_t generation;    /* of this use of the slot */
-    uint8_t phase;          /* enum bell_connection_phase */
+    uint64_t active_ms;  /* last sign of life: bytes from the peer, or taken by it, or the first to
+                            take */
+    uint32_t slot;       /* from 1 */
+    uint32_t generation; /* of this use of the slot */
+    uint8_t phase;       /* enum bell_connection_phase */
     uint8_t request_number; /* HTTP: counts requests, so that a late answer finds its own */
+    bool has_answered;      /* HTTP: silence is that of a kept connection, not of a new one */
+    uint32_t patience_ms;   /* ENDING: how long the peer may take nothing of what is left */
     union {
         struct bell_http_session *http; /* (owned) HTTP: NULL while idle between requests */
         struct bell_ws_session ws;      /* WEBSOCKET */
     } u;
 };
 
-/* How long a stream may take to send its last bytes and see the peer's end. */
+/* How long a stream waits for the peer's end once all is sent; and for a WebSocket's peer to go on
+ * taking what is left. */
 enum { BELL_CONNECTION_LINGER_MS = 5000 };
 
 /* Makes a connection of an accepted socket; takes fd over, also on failure. */

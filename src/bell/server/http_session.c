@@ -31,7 +31,7 @@ struct bell_http_session {
     struct bell_http_body body_reader;
     bell_http_framing framing;  /* its slices are stale once bytes have been added */
     struct bell_file_job *file; /* (owned) waits until the socket has taken the last chunk */
-    uint64_t deadline_ms;       /* of this step; 0 = none */
+    uint64_t deadline_ms;       /* of this step; 0 = none, or not looked at yet */
     uint32_t head_bytes;        /* of the head in front of in; 0 until it is complete */
     uint8_t step;               /* enum http_step */
     bool must_close;            /* after the answer */
@@ -76,9 +76,43 @@ void bell_http_session_destroy(struct bell_http_session *s)
     }
 }
 
+/* When the first of its deadlines is; 0 = none runs: the application takes its time. */
+static uint64_t next_deadline(const struct bell_connection *c)
+{
+    const bell_http_options *o = &server_of(c)->options;
+    const struct bell_http_session *s = c->u.http;
+    bool has_output = c->stream.out.bytes > 0;
+    uint64_t at_ms = has_output ? c->active_ms + o->send_timeout_ms : 0;
+    if (s == NULL) {
+        uint32_t silence_ms = c->has_answered ? o->keep_alive_ms : o->head_timeout_ms;
+        return has_output ? at_ms : c->active_ms + silence_ms;
+    }
+    if (s->deadline_ms > 0 && (at_ms == 0 || s->deadline_ms < at_ms)) {
+        at_ms = s->deadline_ms;
+    }
+    return at_ms;
+}
+
+/* At the end of whatever may have moved a deadline. */
+static void timer_update(struct bell_connection *c)
+{
+    uint64_t at_ms = c->phase == BELL_CONNECTION_HTTP ? next_deadline(c) : 0;
+    if (at_ms > 0) {
+        bell_connection_set_deadline(c, at_ms);
+    }
+}
+
+/* An answer may be queued now: its time to be taken begins, unless another one's runs already. */
+static void touch(struct bell_connection *c)
+{
+    if (c->stream.out.bytes == 0) {
+        c->active_ms = c->home->loop.now_ms;
+    }
+}
+
 void bell_http_session_begin(struct bell_connection *c)
 {
-    bell_connection_set_deadline(c, c->active_ms + server_of(c)->options.head_timeout_ms);
+    timer_update(c);
 }
 
 uint8_t bell_http_session_number(const struct bell_connection *c)
@@ -96,9 +130,6 @@ static void set_step(struct bell_connection *c, enum http_step step, uint32_t ti
     struct bell_http_session *s = c->u.http;
     s->step = (uint8_t)step;
     s->deadline_ms = timeout_ms == 0 ? 0 : c->home->loop.now_ms + timeout_ms;
-    if (timeout_ms > 0) {
-        bell_connection_set_deadline(c, s->deadline_ms);
-    }
 }
 
 /* ---- answering ---- */
@@ -197,9 +228,8 @@ bell_status bell_http_session_queue(struct bell_connection *c, const bell_http_r
 static void request_done(struct bell_connection *c)
 {
     struct bell_http_session *s = c->u.http;
-    const bell_http_options *o = &server_of(c)->options;
     bool was_last = c->stream.has_peer_end && s->in.n == s->head_bytes;
-    c->active_ms = c->home->loop.now_ms;
+    c->has_answered = true;
     if (s->must_close || was_last || c->home->is_draining) {
         bell_connection_end(c);
         return;
@@ -209,17 +239,19 @@ static void request_done(struct bell_connection *c)
     s->head_bytes = 0;
     bell_buf_clear(&s->body);
     bell_http_parser_init(&s->parser, &server_of(c)->limits, s->fields);
-    if (s->in.n == 0 && !s->is_paused) {
+    s->is_head_request = false;
+    if (s->in.n == 0) {
+        bell_stream_receive(&c->stream, true);
         bell_http_session_destroy(s);
         c->u.http = NULL;
-        bell_connection_set_deadline(c, c->active_ms + o->keep_alive_ms);
         return;
     }
-    set_step(c, STEP_HEAD, o->head_timeout_ms);
+    set_step(c, STEP_HEAD, 0);
 }
 
 bell_status bell_http_session_respond(struct bell_connection *c, const bell_http_response *response)
 {
+    touch(c);
     bell_status st = bell_http_session_queue(c, response);
     if (st != BELL_OK) {
         return st;
@@ -264,8 +296,7 @@ static void file_next(struct bell_connection *c)
         session_advance(c);
         return;
     }
-    c->active_ms = c->home->loop.now_ms;
-    set_step(c, STEP_PENDING, server_of(c)->options.send_timeout_ms);
+    timer_update(c);
     if (c->stream.out.bytes < BELL_FILE_CHUNK_BYTES) {
         s->file = NULL;
         bell_file_thread_submit(server_of(c)->files, job);
@@ -274,6 +305,7 @@ static void file_next(struct bell_connection *c)
 
 void bell_http_session_on_file(struct bell_connection *c, struct bell_file_job *job)
 {
+    touch(c);
     if (job->status == BELL_ENOTFOUND) {
         bell_file_job_destroy(job);
         if (answer_plain(c, 404, NULL, 0) != BELL_OK) {
@@ -452,7 +484,7 @@ static bell_status head_complete(struct bell_connection *c)
         return BELL_ECLOSED;
     }
     s->head_bytes = head.size_bytes;
-    s->must_close = s->framing.should_close;
+    s->must_close = s->framing.should_close || c->home->is_draining;
     bell_http_body_init(&s->body_reader, &s->framing, http->options.max_body_bytes);
     set_step(c, STEP_BODY, http->options.body_timeout_ms);
     if (s->framing.expect_continue && s->in.n == s->head_bytes) {
@@ -513,16 +545,19 @@ static void pace(struct bell_connection *c)
     }
 }
 
-/* Goes as far as the bytes that are here allow. */
-static void session_advance(struct bell_connection *c)
+/* Takes up one request after the other, until bytes, room for answers or an answer is missing. */
+static void requests_read(struct bell_connection *c)
 {
     while (c->phase == BELL_CONNECTION_HTTP && c->u.http != NULL) {
         struct bell_http_session *s = c->u.http;
         bell_status st = BELL_EAGAIN;
         if (s->step == STEP_HEAD && c->stream.out.bytes <= ANSWERS_MAX_BYTES) {
+            if (s->deadline_ms == 0) { /* its time begins when it is looked at */
+                set_step(c, STEP_HEAD, server_of(c)->options.head_timeout_ms);
+            }
             st = read_head(c);
         }
-        if (st != BELL_ECLOSED && s->step == STEP_BODY) {
+        if ((st == BELL_OK || st == BELL_EAGAIN) && s->step == STEP_BODY) {
             st = read_body(c);
             if (st == BELL_OK && !dispatch(c)) {
                 st = BELL_EAGAIN;
@@ -536,14 +571,20 @@ static void session_advance(struct bell_connection *c)
             break;
         }
     }
-    if (c->phase != BELL_CONNECTION_HTTP || c->u.http == NULL) {
-        return;
+}
+
+/* Goes as far as the bytes that are here allow. */
+static void session_advance(struct bell_connection *c)
+{
+    requests_read(c);
+    if (c->phase == BELL_CONNECTION_HTTP && c->u.http != NULL) {
+        pace(c);
+        if (c->stream.has_peer_end && c->u.http->step != STEP_PENDING &&
+            c->stream.out.bytes <= ANSWERS_MAX_BYTES) {
+            bell_connection_end(c); /* the rest of this request will never come */
+        }
     }
-    pace(c);
-    if (c->stream.has_peer_end && c->u.http->step != STEP_PENDING &&
-        c->stream.out.bytes <= ANSWERS_MAX_BYTES) {
-        bell_connection_end(c); /* the rest of this request will never come */
-    }
+    timer_update(c);
 }
 
 void bell_http_session_on_receive(struct bell_connection *c, bell_slice bytes)
@@ -554,8 +595,8 @@ void bell_http_session_on_receive(struct bell_connection *c, bell_slice bytes)
             bell_connection_close(c);
             return;
         }
-        set_step(c, STEP_HEAD, server_of(c)->options.head_timeout_ms);
     }
+    touch(c);
     if (bell_buf_append(&c->u.http->in, bytes) != BELL_OK) {
         bell_connection_close(c); /* out of memory: what comes in is paced long before the limit */
         return;
@@ -579,15 +620,14 @@ void bell_http_session_on_end(struct bell_connection *c, bell_status why)
 
 void bell_http_session_on_sent(struct bell_connection *c)
 {
-    struct bell_http_session *s = c->u.http;
-    if (s == NULL) {
-        return;
-    }
-    if (s->file != NULL) {
+    const struct bell_http_session *s = c->u.http;
+    if (s != NULL && s->file != NULL) {
         file_next(c);
-    } else if (s->step != STEP_PENDING &&
+    } else if (s != NULL && s->step != STEP_PENDING &&
                (s->is_paused || s->in.n > s->head_bytes || c->stream.has_peer_end)) {
         session_advance(c);
+    } else {
+        timer_update(c);
     }
 }
 
@@ -595,33 +635,19 @@ void bell_http_session_on_sent(struct bell_connection *c)
 
 void bell_http_session_on_time(struct bell_connection *c, uint64_t now_ms)
 {
-    const bell_http_options *o = &server_of(c)->options;
-    struct bell_http_session *s = c->u.http;
-    /* Whatever is under way: a peer that takes nothing of its answers has no claim on us. */
-    if (c->stream.out.bytes > 0) {
-        if (now_ms >= c->active_ms + o->send_timeout_ms) {
-            bell_connection_close(c);
-            return;
-        }
-        bell_connection_set_deadline(c, c->active_ms + o->send_timeout_ms);
-        return;
-    }
-    if (s == NULL) {
+    const struct bell_http_session *s = c->u.http;
+    uint64_t at_ms = next_deadline(c);
+    if (at_ms == 0 || now_ms < at_ms) {
+        timer_update(c);
+    } else if (c->stream.out.bytes > 0 &&
+               now_ms >= c->active_ms + server_of(c)->options.send_timeout_ms) {
+        /* Whatever is under way: a peer that takes nothing of its answers has no claim on us. */
+        bell_connection_close(c);
+    } else if (s == NULL || (s->step == STEP_HEAD && !bell_http_parser_has_begun(&s->parser))) {
         bell_connection_end(c); /* silent since the last answer, or from the beginning */
-        return;
+    } else {
+        refuse(c, 408);
     }
-    if (s->step == STEP_PENDING) {
-        return; /* the application takes its time */
-    }
-    if (now_ms < s->deadline_ms) {
-        bell_connection_set_deadline(c, s->deadline_ms);
-        return;
-    }
-    if (s->step == STEP_HEAD && !bell_http_parser_has_begun(&s->parser)) {
-        bell_connection_end(c);
-        return;
-    }
-    refuse(c, 408);
 }
 
 void bell_http_session_drain(struct bell_connection *c)
@@ -629,6 +655,6 @@ void bell_http_session_drain(struct bell_connection *c)
     if (c->u.http == NULL) {
         bell_connection_end(c);
     } else {
-        c->u.http->must_close = true;
+        c->u.http->must_close = true; /* and those whose head is not complete: see head_complete */
     }
 }

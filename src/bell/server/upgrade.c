@@ -179,4 +179,7 @@ void bell_upgrade_try(struct bell_http_request *r, bell_slice rest, bell_slice d
         bell_ws_session_on_receive(c, bytes.to, rest.n);
     }
     bell_http_session_destroy(http);
+    if (c->stream.has_peer_end && c->phase == BELL_CONNECTION_WEBSOCKET) {
+        bell_ws_session_on_end(c, BELL_OK); /* HTTP was told already */
+    }
 }
