@@ -17,9 +17,15 @@ static struct bell_ws_loop *ws_loop_of(const struct bell_connection *c)
 
 /* ---- sending ---- */
 
-static size_t high_mark(const struct bell_ws_server *ws)
+/*
+ * Half of the bytes. Of the messages only a quarter: tiny ones come by the ten thousands in one
+ * receive, and the answers to that one must still fit.
+ */
+static bool is_above_mark(const struct bell_connection *c)
 {
-    return ws->options.max_queue_bytes / 2;
+    const bell_ws_options *o = &c->u.ws.server->options;
+    const struct bell_out_queue *out = &c->stream.out;
+    return out->bytes > o->max_queue_bytes / 2 || out->frames > o->max_queue_messages / 4;
 }
 
 /*
@@ -49,7 +55,7 @@ static bell_status room_check(struct bell_connection *c, size_t frame_bytes)
 static void mark_check(struct bell_connection *c)
 {
     struct bell_ws_session *ws = &c->u.ws;
-    if (!ws->is_above_mark && c->stream.out.bytes > high_mark(ws->server)) {
+    if (!ws->is_above_mark && is_above_mark(c)) {
         ws->is_above_mark = true;
         /* Who does not read is not read: its own messages cannot make the queue longer. */
         bell_stream_receive(&c->stream, false);
@@ -296,7 +302,7 @@ void bell_ws_session_on_sent(struct bell_connection *c)
         return;
     }
     c->active_ms = c->home->loop.now_ms; /* it takes what we send, though we do not read it */
-    if (c->stream.out.bytes > high_mark(ws->server)) {
+    if (is_above_mark(c)) {
         return;
     }
     ws->is_above_mark = false;
