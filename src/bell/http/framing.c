@@ -22,7 +22,7 @@ struct framing_fields {
     bool has_close;
     bool has_keep_alive;
     bool has_upgrade_option;
-    bool has_upgrade;
+    bool has_upgrade; /* to WebSocket, the only protocol there is to switch to */
     bool has_expect_continue;
     bool has_unknown_expect;
 };
@@ -67,7 +67,7 @@ static void framing_take(struct framing_fields *f, bell_slice name, bell_slice v
     } else if (bell_http_equal_nocase(name, BELL_LIT("expect"))) {
         framing_take_expect(f, value);
     } else if (bell_http_equal_nocase(name, BELL_LIT("upgrade"))) {
-        f->has_upgrade = f->has_upgrade || value.n > 0;
+        f->has_upgrade = f->has_upgrade || bell_http_list_has(value, BELL_LIT("websocket"));
     }
 }
 

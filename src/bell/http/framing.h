@@ -29,7 +29,8 @@ typedef struct {
     bool should_close;    /* after the response; say "Connection: close" then */
     bool is_1_0;          /* and "Connection: keep-alive" when it does not close */
     bool expect_continue; /* answer 100 before reading the body; only when there is one to come */
-    bool wants_upgrade;   /* HTTP/1.1, "Connection: upgrade" and an Upgrade field */
+    bool wants_upgrade;   /* HTTP/1.1, "Connection: upgrade", and "websocket" in Upgrade: other
+                             protocols are not known, and then the field means nothing */
 } bell_http_framing;
 
 /*

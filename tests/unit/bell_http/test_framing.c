@@ -287,7 +287,10 @@ static void tells_an_upgrade(void **state)
     } CASES[] = {
         {"1.1", "Connection: Upgrade\r\nUpgrade: websocket\r\n", true},
         {"1.1", "Connection: keep-alive, UPGRADE\r\nUpgrade: websocket\r\n", true},
-        {"1.1", "Connection: keep-alive\r\nConnection: upgrade\r\nUpgrade: h2c\r\n", true},
+        {"1.1", "Connection: a\r\nConnection: upgrade\r\nUpgrade: h2c, WebSocket\r\n", true},
+        {"1.1", "Connection: upgrade\r\nUpgrade: h2c\r\nUpgrade: websocket\r\n", true},
+        /* What many clients send with every request: not ours to answer. */
+        {"1.1", "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n", false},
         {"1.1", "Upgrade: websocket\r\n", false},
         {"1.1", "Connection: Upgrade\r\n", false},
         {"1.1", "Connection: Upgrade\r\nUpgrade:\r\n", false},
