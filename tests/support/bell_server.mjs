@@ -100,8 +100,8 @@ export class BellServer {
             const printed = /port[= ](\d+)/.exec(this.out);
             if (printed) {
                 this.port = Number(printed[1]);
-            } else if (!program.endsWith("echo-server")) {
-                // It does not tell.
+            } else if (program === "examples/chat") {
+                // It prints what the chat does and nothing else.
                 this.port = listeningPorts(this.pid)[0] ?? 0;
             }
             return this.port !== 0;

@@ -324,144 +324,152 @@ test("control_frames_amid_a_message_do_not_count_to_its_size", async () => {
 
 // ---- relaying ----
 
-test("relays_each_message_to_all_but_its_sender_in_order", async () => {
-    for (const threads of ["1", "2"]) {
-        const relay = await BellServer.start({ args: ["--relay", "--threads", threads] });
-        const peers = [];
-        for (let i = 0; i < 8; i++) peers.push(await openWebSocket(relay));
-        const count = 500;
-        for (const [i, peer] of peers.entries()) {
-            if (i < 2) peer.write(Buffer.concat(Array.from({ length: count }, (_, j) => frame(i === 0 ? TEXT : BINARY, `${i}:${j}`))));
-        }
-        for (const [i, peer] of peers.entries()) {
-            const next = [0, 0];
-            for (let left = i < 2 ? count : 2 * count; left > 0; left--) {
-                const got = await peer.frame();
-                const from = got.opcode === TEXT ? 0 : 1;
-                assert.notEqual(from, i, "came back to its sender");
-                assert.equal(got.payload.toString(), `${from}:${next[from]++}`);
+for (const threads of ["1", "2"]) {
+    test(`relays_each_message_to_all_but_its_sender_in_order_with_${threads}_threads`, async () => {
+        await BellServer.during({ args: ["--relay", "--threads", threads] }, async (relay) => {
+            const peers = [];
+            for (let i = 0; i < 8; i++) peers.push(await openWebSocket(relay));
+            const count = 500;
+            for (const i of [0, 1]) {
+                const opcode = i === 0 ? TEXT : BINARY;
+                peers[i].write(Buffer.concat(Array.from({ length: count }, (_, j) => frame(opcode, `${i}:${j}`))));
             }
-        }
-        for (const peer of peers) {
-            peer.write(closeFrame(1000));
-            await expectClose(peer, 1000);
-        }
-        await relay.stop();
-    }
-});
+            for (const [i, peer] of peers.entries()) {
+                const next = [0, 0];
+                for (let left = i < 2 ? count : 2 * count; left > 0; left--) {
+                    const got = await peer.frame();
+                    const from = got.opcode === TEXT ? 0 : 1;
+                    assert.notEqual(from, i, "came back to its sender");
+                    assert.equal(got.payload.toString(), `${from}:${next[from]++}`);
+                }
+            }
+            for (const peer of peers) {
+                peer.write(closeFrame(1000));
+                await expectClose(peer, 1000);
+            }
+        });
+    });
+}
 
 test("a_slow_receiver_is_dropped_with_1013_and_the_others_hear_everything", async () => {
-    const relay = await BellServer.start({ args: ["--relay", "--max-message", "1000000"] });
-    const slow = await openWebSocket(relay);
-    const quick = await openWebSocket(relay);
-    const sender = await openWebSocket(relay);
-    slow.pause();
-    const message = Buffer.alloc(1000000, "m");
-    const one = frame(BINARY, message);
-    const count = 60; // Far over the queue of 6 MB and what sockets hold.
-    for (let i = 0; i < count; i++) {
-        sender.write(one);
-        await expectFrame(quick, BINARY, message);
-    }
-    slow.resume();
-    let whole = 0;
-    for (;;) {
-        const got = await slow.frame();
-        if (got.opcode === CLOSE) {
-            assert.deepEqual(got.payload, closePayload(1013));
-            break;
+    await BellServer.during({ args: ["--relay", "--max-message", "1000000"] }, async (relay) => {
+        const slow = await openWebSocket(relay);
+        const quick = await openWebSocket(relay);
+        const sender = await openWebSocket(relay);
+        slow.pause();
+        const message = Buffer.alloc(1000000, "m");
+        const one = frame(BINARY, message);
+        const count = 60; // Far over the queue of 6 MB and what sockets hold.
+        for (let i = 0; i < count; i++) {
+            sender.write(one);
+            await expectFrame(quick, BINARY, message);
         }
-        assert.equal(Buffer.compare(got.payload, message), 0);
-        whole++;
-    }
-    assert.ok(whole < count, `it got ${whole} of ${count}`);
-    assert.equal((await slow.rest()).length, 0);
-    slow.end();
-    await expectAlive(quick);
-    sender.write(closeFrame(1000));
-    await expectClose(sender, 1000);
-    await relay.stop();
+        slow.resume();
+        let whole = 0;
+        for (;;) {
+            const got = await slow.frame();
+            if (got.opcode === CLOSE) {
+                assert.deepEqual(got.payload, closePayload(1013));
+                break;
+            }
+            assert.equal(Buffer.compare(got.payload, message), 0);
+            whole++;
+        }
+        assert.ok(whole < count, `it got ${whole} of ${count}`);
+        assert.equal((await slow.rest()).length, 0);
+        slow.end();
+        quick.write(closeFrame(1000));
+        await expectClose(quick, 1000);
+        sender.write(closeFrame(1000));
+        await expectClose(sender, 1000);
+    });
 });
 
 // ---- shutdown ----
 
 test("SIGTERM_tells_clients_to_go_and_ends_with_0", async () => {
-    const leaving = await BellServer.start({ args: ["--threads", "2"] });
-    const peers = [];
-    for (let i = 0; i < 10; i++) peers.push(await openWebSocket(leaving));
-    const idle = await Wire.connect(leaving.port);
-    leaving.signal("SIGTERM");
-    for (const peer of peers) {
-        await expectFrame(peer, CLOSE, closePayload(1001));
-        peer.write(closeFrame(1001));
-        assert.equal((await peer.rest()).length, 0);
-        peer.end();
-    }
-    assert.equal((await idle.rest()).length, 0);
-    idle.end();
-    assert.deepEqual(await leaving.ended(), { status: 0, signal: null });
-    await assert.rejects(Wire.connect(leaving.port), { code: "ECONNREFUSED" });
+    await BellServer.during({ args: ["--threads", "2"] }, async (leaving) => {
+        const peers = [];
+        for (let i = 0; i < 10; i++) peers.push(await openWebSocket(leaving));
+        const idle = await Wire.connect(leaving.port);
+        leaving.signal("SIGTERM");
+        for (const peer of peers) {
+            await expectFrame(peer, CLOSE, closePayload(1001));
+            peer.write(closeFrame(1001));
+            assert.equal((await peer.rest()).length, 0);
+            peer.end();
+        }
+        assert.equal((await idle.rest()).length, 0);
+        idle.end();
+        assert.deepEqual(await leaving.ended(), { status: 0, signal: null });
+        await assert.rejects(Wire.connect(leaving.port), { code: "ECONNREFUSED" });
+    });
 });
 
 test("SIGTERM_does_not_wait_for_ever_for_clients_that_keep_quiet", async () => {
-    const leaving = await BellServer.start();
-    const ws = await openWebSocket(leaving);
-    leaving.signal("SIGTERM");
-    await expectFrame(ws, CLOSE, closePayload(1001));
-    assert.deepEqual(await leaving.ended(), { status: 0, signal: null });
-    ws.destroy();
+    await BellServer.during({}, async (leaving) => {
+        const ws = await openWebSocket(leaving);
+        leaving.signal("SIGTERM");
+        await expectFrame(ws, CLOSE, closePayload(1001));
+        assert.deepEqual(await leaving.ended(), { status: 0, signal: null });
+        ws.destroy();
+    });
 });
 
 // ---- the examples ----
 
 test("the_example_echo_sends_every_message_back", async () => {
-    const echo = await BellServer.start({ program: "examples/echo", address: ["127.0.0.1:0"] });
-    assert.equal(echo.out, `Echoing on port ${echo.port}\n`);
-    const ws = await openWebSocket(echo);
-    ws.write(Buffer.concat([frame(TEXT, "안녕"), frame(BINARY, Buffer.from([0, 255]))]));
-    await expectFrame(ws, TEXT, "안녕");
-    await expectFrame(ws, BINARY, Buffer.from([0, 255]));
-    await expectAlive(ws);
-    await echo.stop({ hasDrain: false });
+    const example = { program: "examples/echo", address: ["127.0.0.1:0"], hasDrain: false };
+    await BellServer.during(example, async (echo) => {
+        assert.equal(echo.out, `Echoing on port ${echo.port}\n`);
+        const ws = await openWebSocket(echo);
+        ws.write(Buffer.concat([frame(TEXT, "안녕"), frame(BINARY, Buffer.from([0, 255]))]));
+        await expectFrame(ws, TEXT, "안녕");
+        await expectFrame(ws, BINARY, Buffer.from([0, 255]));
+        await expectAlive(ws);
+    });
 });
 
 test("the_example_chat_prints_and_relays_exactly_what_it_should", async () => {
-    const chat = await BellServer.start({ program: "examples/chat", address: ["127.0.0.1:0"] });
-    const lines = [];
-    const connect = async () => {
-        const ws = await openWebSocket(chat);
-        await chat.prints(`${lines.join("")}New connection! (`);
-        const [, id] = /New connection! \((\d+)\)\n$/.exec(chat.out.slice(lines.join("").length));
-        lines.push(`New connection! (${id})\n`);
-        ws.id = id;
-        return ws;
-    };
-    const [ann, ben, cem] = [await connect(), await connect(), await connect()];
-    assert.equal(new Set([ann.id, ben.id, cem.id]).size, 3);
-    ann.write(frame(TEXT, "hello 안녕"));
-    await expectFrame(ben, TEXT, "hello 안녕");
-    await expectFrame(cem, TEXT, "hello 안녕");
-    ben.write(frame(BINARY, Buffer.from([1, 2, 0])));
-    await expectFrame(ann, BINARY, Buffer.from([1, 2, 0]));
-    await expectFrame(cem, BINARY, Buffer.from([1, 2, 0]));
-    // Nothing came back to its sender: the next thing ann and ben hear is the answer to their Ping.
-    for (const one of [ann, ben]) {
-        one.write(frame(PING, "x"));
-        await expectFrame(one, PONG, "x");
-    }
-    ben.write(closeFrame(1000));
-    await expectClose(ben, 1000);
-    lines.push(`Connection ${ben.id} has disconnected\n`);
-    await chat.prints(lines.join(""));
-    // An error is printed, the connection is closed, and the others chat on.
-    cem.write(frame(TEXT, Buffer.from([0xff])));
-    await cem.over();
-    assert.equal(cem.waiting, 0);
-    lines.push("An error has occurred: ");
-    await chat.prints(lines.join(""));
-    await chat.prints(`Connection ${cem.id} has disconnected\n`);
-    assert.match(chat.out.slice(lines.join("").length), new RegExp(`^[^\\n]+\\nConnection ${cem.id} has disconnected\\n$`));
-    await expectAlive(ann);
-    await chat.prints(`Connection ${ann.id} has disconnected\n`);
-    await chat.stop({ hasDrain: false });
+    const example = { program: "examples/chat", address: ["127.0.0.1:0"], hasDrain: false };
+    await BellServer.during(example, async (chat) => {
+        let printed = "";
+        const connect = async () => {
+            const ws = await openWebSocket(chat);
+            await chat.prints(`${printed}New connection! (`);
+            [, ws.id] = /^New connection! \((\d+)\)\n$/.exec(chat.out.slice(printed.length));
+            printed += `New connection! (${ws.id})\n`;
+            return ws;
+        };
+        const [ann, ben, cem] = [await connect(), await connect(), await connect()];
+        assert.equal(new Set([ann.id, ben.id, cem.id]).size, 3);
+        ann.write(frame(TEXT, "hello 안녕"));
+        await expectFrame(ben, TEXT, "hello 안녕");
+        await expectFrame(cem, TEXT, "hello 안녕");
+        ben.write(frame(BINARY, Buffer.from([1, 2, 0])));
+        await expectFrame(ann, BINARY, Buffer.from([1, 2, 0]));
+        await expectFrame(cem, BINARY, Buffer.from([1, 2, 0]));
+        // Nothing came back to its sender: the next thing both hear is the answer to their Ping.
+        for (const one of [ann, ben]) {
+            one.write(frame(PING, "x"));
+            await expectFrame(one, PONG, "x");
+        }
+        ben.write(closeFrame(1000));
+        await expectClose(ben, 1000);
+        printed += `Connection ${ben.id} has disconnected\n`;
+        await chat.prints(printed);
+        // An error is printed and ends the connection; the others chat on.
+        cem.write(frame(TEXT, Buffer.from([0xff])));
+        await cem.over();
+        assert.equal(cem.waiting, 0);
+        cem.destroy();
+        printed += "An error has occurred: the peer broke the protocol\n";
+        printed += `Connection ${cem.id} has disconnected\n`;
+        await chat.prints(printed);
+        ann.write(closeFrame(1000));
+        await expectClose(ann, 1000);
+        printed += `Connection ${ann.id} has disconnected\n`;
+        await chat.prints(printed);
+        assert.equal(chat.out, printed);
+    });
 });

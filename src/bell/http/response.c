@@ -194,6 +194,9 @@ static void response_put_connection(struct bell_buf *out, bell_http_connection c
     case BELL_HTTP_CONNECTION_UPGRADE:
         response_put(out, BELL_LIT("Connection: Upgrade\r\n"));
         break;
+    case BELL_HTTP_CONNECTION_CLOSE_UPGRADE:
+        response_put(out, BELL_LIT("Connection: close, Upgrade\r\n"));
+        break;
     }
 }
 

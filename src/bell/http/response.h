@@ -20,8 +20,9 @@ typedef enum {
     BELL_HTTP_CONNECTION_IMPLICIT,   /* no field: HTTP/1.1 stays open */
     BELL_HTTP_CONNECTION_CLOSE,      /* "close" */
     BELL_HTTP_CONNECTION_KEEP_ALIVE, /* "keep-alive", for HTTP/1.0 clients that asked for it */
-    BELL_HTTP_CONNECTION_UPGRADE, /* "Upgrade", for 101 and 426; Upgrade itself is one of the fields
-                                   */
+    /* The next two for 101 and 426; Upgrade itself is one of the fields. */
+    BELL_HTTP_CONNECTION_UPGRADE,       /* "Upgrade" */
+    BELL_HTTP_CONNECTION_CLOSE_UPGRADE, /* "close, Upgrade" */
 } bell_http_connection;
 
 typedef struct {
@@ -41,8 +42,8 @@ typedef struct {
  *              character; a field that this function writes itself (Content-Length,
  *              Transfer-Encoding, Connection, Keep-Alive, Date, and Content-Type when content_type
  *              is given)
- * BELL_ELIMIT (out must have room for half a kilobyte on top of what is given), BELL_ENOMEM. After a
- * failure out is as before.
+ * BELL_ELIMIT (out must have room for half a kilobyte on top of what is given), BELL_ENOMEM. After
+ * a failure out is as before.
  */
 BELL_NODISCARD bell_status bell_http_response_write_head(struct bell_buf *out,
                                                          const bell_http_response_head *head);

@@ -72,9 +72,11 @@ static void refuse(struct bell_http_request *r, uint16_t status, uint32_t retry_
     bell_http_field fields[MAX_FIELDS];
     size_t count = 0;
     char seconds[16];
+    bell_http_connection connection = BELL_HTTP_CONNECTION_CLOSE;
     if (status == 426) {
         fields[count++] = UPGRADE_FIELDS[0];
         fields[count++] = UPGRADE_FIELDS[1];
+        connection = BELL_HTTP_CONNECTION_CLOSE_UPGRADE;
     }
     if (status == 405) {
         fields[count++] = (bell_http_field){BELL_LIT("Allow"), BELL_LIT("GET")};
@@ -87,7 +89,7 @@ static void refuse(struct bell_http_request *r, uint16_t status, uint32_t retry_
                                           .fields = fields,
                                           .field_count = count,
                                           .status = status,
-                                          .connection = BELL_HTTP_CONNECTION_CLOSE};
+                                          .connection = connection};
     if (plain_queue(r, &head) == BELL_OK) {
         bell_connection_end(r->c);
     } else {
@@ -103,7 +105,7 @@ bell_status bell_upgrade_required(struct bell_http_request *r, bell_slice date,
                                           .field_count = BELL_ARRAY_LEN(UPGRADE_FIELDS),
                                           .status = 426,
                                           .connection = connection == BELL_HTTP_CONNECTION_CLOSE
-                                                            ? connection
+                                                            ? BELL_HTTP_CONNECTION_CLOSE_UPGRADE
                                                             : BELL_HTTP_CONNECTION_UPGRADE};
     return plain_queue(r, &head);
 }

@@ -64,6 +64,10 @@ static void writes_the_connection_field(void **state)
                                               .field_count = 1},
                    "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
                    "Upgrade: websocket\r\n\r\n");
+    assert_written(
+        &(bell_http_response_head){.status = 426, .connection = BELL_HTTP_CONNECTION_CLOSE_UPGRADE},
+        "HTTP/1.1 426 Upgrade Required\r\nConnection: close, Upgrade\r\n"
+        "Content-Length: 0\r\n\r\n");
 }
 
 /* RFC 9110 section 8.6: no Content-Length in 1xx and 204. */
