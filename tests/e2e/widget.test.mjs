@@ -62,6 +62,12 @@ function box(page, selector) {
     return page.locator(`deskbell-widget ${selector}`).boundingBox();
 }
 
+function manyMessages(count) {
+    return Array.from({ length: count }, (_, i) => ({
+        number: i + 1, author: "agent", agent: 1, name: "Mina", id: String(i + 1).padStart(32, "0"), text: `line ${i + 1}`, at: Date.now(),
+    }));
+}
+
 test("enter_sends_and_shift_enter_is_a_new_line", async () => {
     const { shop, desk } = await visitAndOpen();
     await shop.field.pressSequentially("first");
@@ -240,11 +246,7 @@ test("a_message_while_the_window_is_closed_shows_on_the_button_and_is_marked_new
 
 test("who_reads_above_stays_there_and_can_jump_to_the_latest", async () => {
     const { shop, page, desk } = await visitAndOpen({
-        prepare: (d) => {
-            for (let number = 1; number <= 40; number++) {
-                d.messages.push({ number, author: "agent", agent: 1, name: "Mina", id: String(number).padStart(32, "0"), text: `line ${number}`, at: Date.now() });
-            }
-        },
+        prepare: (d) => d.messages.push(...manyMessages(40)),
     });
     await shop.shows("line 40");
     const top = () => inWidget(page, (root) => root.querySelector(".scroller").scrollTop);
@@ -262,6 +264,22 @@ test("who_reads_above_stays_there_and_can_jump_to_the_latest", async () => {
     assert.ok((await top()) > before);
     await eventually(async () => assert.ok(await atEnd()));
     await page.getByRole("button", { name: "Go to the latest" }).waitFor({ state: "hidden" });
+});
+
+test("a_long_conversation_shows_its_end_and_earlier_messages_above_what_is_read", async () => {
+    const { shop, page } = await visitAndOpen({ prepare: (d) => d.messages.push(...manyMessages(250)) });
+    await shop.shows("line 250");
+    assert.equal((await shop.texts()).length, 200);
+    const earlier = page.getByRole("button", { name: "Earlier messages" });
+    await earlier.scrollIntoViewIfNeeded();
+    const place = () => inWidget(page, (root) =>
+        [...root.querySelectorAll(".bubble")].find((bubble) => bubble.textContent === "line 60").getBoundingClientRect().y);
+    const before = await place();
+    await earlier.click();
+    await shop.shows("line 1");
+    await eventually(async () => assert.ok(Math.abs((await place()) - before) < 60, `moved by ${(await place()) - before}`));
+    assert.equal((await shop.texts()).length, 250);
+    await earlier.waitFor({ state: "detached" });
 });
 
 test("nobody_there_means_leave_a_message_and_an_address", async () => {

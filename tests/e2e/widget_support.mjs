@@ -10,6 +10,7 @@ const WEB = fileURLToPath(new URL("../../web/", import.meta.url));
 const TYPES = {
     ".js": "text/javascript", ".css": "text/css", ".html": "text/html; charset=utf-8", ".svg": "image/svg+xml",
 };
+const PAGE = 100;
 const VISITOR = "0123456789abcdef0123456789abcdef";
 const TOKEN = "ab".repeat(32);
 
@@ -96,13 +97,13 @@ export class FakeDesk {
                     site: { name: "Linden Clay", welcome: this.welcome }, online: this.online, last: this.messages.length,
                     ...(this.messages.length > 0 && { state: "open" }), delivered: 0, read: 0, ...ref,
                 });
-                tell({ type: "messages", items: this.messages.slice(command.after), more: false });
+                this.#tellPage(tell, command.after);
                 break;
             case "post":
                 this.#onPosted(tell, command);
                 break;
             case "history":
-                tell({ type: "messages", items: this.messages.slice(command.after), more: false, ...ref });
+                this.#tellPage(tell, command.after, ref);
                 break;
             case "identify":
                 tell({ type: "done", ...ref });
@@ -111,6 +112,11 @@ export class FakeDesk {
                 tell({ type: "pong" });
                 break;
         }
+    }
+
+    #tellPage(tell, after, ref = {}) {
+        const items = this.messages.slice(after, after + PAGE);
+        tell({ type: "messages", items, more: after + PAGE < this.messages.length, ...ref });
     }
 
     #onPosted(tell, { id, text }) {

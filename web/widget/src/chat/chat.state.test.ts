@@ -92,6 +92,26 @@ describe("what is shown", () => {
   });
 });
 
+describe("a long conversation", () => {
+  it("shows its last 200 messages, and earlier ones when asked for", () => {
+    const items = Array.from({ length: 450 }, (_, i) => answer(i + 1));
+    client.set({ ...ONLINE, items });
+    const bubbles = (): number => kinds().filter((kind) => kind === "bubble").length;
+    expect(bubbles()).toBe(200);
+    expect(chat.hasEarlier.value).toBe(true);
+    chat.showEarlier();
+    expect(bubbles()).toBe(400);
+    chat.showEarlier();
+    expect(bubbles()).toBe(450);
+    expect(chat.hasEarlier.value).toBe(false);
+  });
+
+  it("has nothing earlier at exactly 200", () => {
+    client.set({ ...ONLINE, items: Array.from({ length: 200 }, (_, i) => answer(i + 1)) });
+    expect(chat.hasEarlier.value).toBe(false);
+  });
+});
+
 describe("what is seen", () => {
   it("is read while the window is open at its end", () => {
     chat.setOpen(true);

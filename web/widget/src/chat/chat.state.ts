@@ -23,6 +23,8 @@ export type Client = Pick<
 export interface ChatState {
   readonly visitor: ReadonlySignal<VisitorState>;
   readonly rows: ReadonlySignal<readonly Row[]>;
+  /* There are messages above the first row. */
+  readonly hasEarlier: ReadonlySignal<boolean>;
   readonly banner: ReadonlySignal<Banner>;
   readonly open: ReadonlySignal<boolean>;
   /* What was said before stands there; whatever comes now has just arrived. */
@@ -33,11 +35,14 @@ export interface ChatState {
   setOpen(open: boolean): void;
   /* The page was hidden or shown, the network came or went. */
   look(): void;
+  showEarlier(): void;
   retry(item: ThreadItem): void;
   identify(person: Person): void;
   stop(): void;
 }
 
+/* So many messages are on the screen; earlier ones when asked for. A conversation may go on for years. */
+const SHOWN_MESSAGES = 200;
 const WELCOME_KEY = "welcome";
 /* Until a screen reader has taken note of what was there at the beginning. */
 const SETTLE_MS = 500;
@@ -88,6 +93,7 @@ export function makeChat(
   const visitor = signal(client.state);
   const open = signal(false);
   const newFrom = signal<number | undefined>(undefined);
+  const limit = signal(SHOWN_MESSAGES);
   const scroll = makeScroll();
   const banner = makeBanner();
   const news = makeNews(host.emit);
@@ -179,7 +185,10 @@ export function makeChat(
 
   return {
     visitor,
-    rows: computed(() => makeRows(shownItems(visitor.value, started), newFrom.value)),
+    rows: computed(() =>
+      makeRows(shownItems(visitor.value, started).slice(-limit.value), newFrom.value),
+    ),
+    hasEarlier: computed(() => visitor.value.items.length > limit.value),
     banner: banner.banner,
     open,
     settled,
@@ -195,6 +204,10 @@ export function makeChat(
         composer.stop();
       }
       open.value = next;
+    },
+    showEarlier() {
+      scroll.hold();
+      limit.value += SHOWN_MESSAGES;
     },
     retry(item) {
       if (item.id !== undefined) {

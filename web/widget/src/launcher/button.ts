@@ -63,6 +63,7 @@ export function makeButton(onClick: () => void, onPress: () => void): Button {
   const note = element("p", "note");
   const button = element("button", "launcher");
   const badge = element("span", "badge");
+  const news = element("span", "news");
   let texts = LAUNCHER_TEXTS.en;
   let unread = 0;
   let state: Parameters<Button["setState"]>[0] = "closed";
@@ -80,10 +81,12 @@ export function makeButton(onClick: () => void, onPress: () => void): Button {
     }
     button.setAttribute("aria-label", parts.join(", "));
     note.textContent = state === "failed" ? texts.failed : "";
+    news.textContent = state === "closed" && unread > 0 ? texts.unread(unread) : "";
   }
 
   adopt(css);
   note.setAttribute("role", "alert");
+  news.setAttribute("role", "status");
   badge.setAttribute("aria-hidden", "true");
   badge.hidden = true;
   button.type = "button";
@@ -95,7 +98,7 @@ export function makeButton(onClick: () => void, onPress: () => void): Button {
   for (const type of ["keydown", "keypress", "keyup"]) {
     desk.addEventListener(type, (event) => event.stopPropagation());
   }
-  desk.append(mount, note, button);
+  desk.append(mount, note, button, news);
   shadow.append(desk);
   const detach = keepAttached(host);
 

@@ -57,6 +57,9 @@ function Intro(props: { site: string; texts: ChatTexts }): JSX.Element {
   );
 }
 
+/* Where the style sheet makes the window cover the page. */
+const FULL_SCREEN = "(max-width: 480px), (max-height: 480px)";
+
 /* Without a connection nobody knows who is there. */
 function isCut(banner: Banner): boolean {
   return banner === "offline" || banner === "reconnecting";
@@ -79,6 +82,7 @@ function Conversation(props: WindowProps): JSX.Element {
         settled={chat.settled.value}
         scroll={chat.scroll}
         onRetry={chat.retry}
+        onEarlier={chat.hasEarlier.value ? chat.showEarlier : undefined}
         intro={site && <Intro site={site} texts={texts} />}
       >
         <ContactCard contact={chat.contact} texts={texts} email={visitor.email} />
@@ -109,6 +113,7 @@ export function Window(props: WindowProps): JSX.Element {
       ref={props.frame}
       class="window"
       role="dialog"
+      aria-modal={matchMedia(FULL_SCREEN).matches}
       aria-label={site === "" ? texts.chat : texts.title(site)}
       tabIndex={-1}
       hidden={!chat.open.value}

@@ -23,6 +23,7 @@ export const en: ChatTexts = {
   read: "Read",
   refused: "Not sent.",
   retry: "Tap to try again",
+  earlier: "Earlier messages",
   unread: "New",
   latest: (count) =>
     count === 0 ? "Go to the latest" : count === 1 ? "1 new message" : `${count} new messages`,

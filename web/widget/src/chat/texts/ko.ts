@@ -23,6 +23,7 @@ export const ko: ChatTexts = {
   read: "읽음",
   refused: "전송하지 못했습니다.",
   retry: "눌러서 다시 보내기",
+  earlier: "이전 메시지",
   unread: "새 메시지",
   latest: (count) => (count === 0 ? "최근 메시지로 이동" : `새 메시지 ${count}개`),
   typing: (agent) => (agent ? `${agent} 님이 입력하고 있어요` : "상담원이 입력하고 있어요"),

@@ -31,6 +31,7 @@ export interface ChatTexts {
   refused: string;
   retry: string;
   unread: string;
+  earlier: string;
   latest: (count: number) => string;
   typing: (agent: string) => string;
   opensInNewTab: string;

@@ -22,6 +22,7 @@ export const zh: ChatTexts = {
   read: "已读",
   refused: "发送失败。",
   retry: "点击重试",
+  earlier: "更早的消息",
   unread: "新消息",
   latest: (count) => (count === 0 ? "回到最新消息" : `${count} 条新消息`),
   typing: (agent) => (agent ? `${agent} 正在输入` : "客服正在输入"),

@@ -22,6 +22,8 @@ export interface TimelineProps {
   settled: boolean;
   scroll: Scroll;
   onRetry: (item: ThreadItem) => void;
+  /* Absent when the first message is on the screen. */
+  onEarlier: (() => void) | undefined;
   /* What stands above and below the messages. */
   intro: ComponentChildren;
   children: ComponentChildren;
@@ -104,7 +106,13 @@ export function Timeline(props: TimelineProps): JSX.Element {
         aria-label={texts.messages}
       >
         <div class="content" ref={refs.content}>
-          {props.intro}
+          {props.onEarlier ? (
+            <button type="button" class="plain" onClick={props.onEarlier}>
+              {texts.earlier}
+            </button>
+          ) : (
+            props.intro
+          )}
           <div
             class="log"
             role="log"

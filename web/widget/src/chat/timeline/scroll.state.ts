@@ -13,6 +13,8 @@ export interface Scroll {
   readonly atEnd: ReadonlySignal<boolean>;
   readonly onScroll: () => void;
   toEnd(): void;
+  /* What is in sight stays there when something comes in above it. */
+  hold(): void;
   attach(scroller: HTMLElement, content: HTMLElement): () => void;
 }
 
@@ -20,6 +22,7 @@ export function makeScroll(): Scroll {
   const atEnd = signal(true);
   let element: HTMLElement | undefined;
   let lastTop = 0;
+  let held: number | undefined;
 
   function toEnd(): void {
     atEnd.value = true;
@@ -31,6 +34,9 @@ export function makeScroll(): Scroll {
   return {
     atEnd,
     toEnd,
+    hold() {
+      held = element && element.scrollHeight - element.scrollTop;
+    },
     onScroll() {
       if (!element || element.clientHeight === 0) {
         return; /* hidden */
@@ -47,7 +53,10 @@ export function makeScroll(): Scroll {
     attach(scroller, content) {
       element = scroller;
       const observer = new ResizeObserver(() => {
-        if (atEnd.peek()) {
+        if (held !== undefined) {
+          scroller.scrollTop = scroller.scrollHeight - held;
+          held = undefined;
+        } else if (atEnd.peek()) {
           toEnd();
         }
       });
