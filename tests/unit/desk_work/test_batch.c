@@ -102,6 +102,7 @@ static struct outcome run_step(struct work_item *item, struct tx *tx)
 static struct batch_result run(struct fixture *f, size_t count, const enum what *whats)
 {
     for (size_t i = 0; i < count; i++) {
+        event_list_finish(&f->steps[i].item.events); /* of the run before */
         f->steps[i].item = (struct work_item){.run = run_step};
         f->steps[i].what = whats[i];
         f->steps[i].n = 1 << i;
@@ -156,9 +157,6 @@ static void what_fails_after_writing_is_undone_alone(void **state)
         assert_int_equal(f->steps[0].item.events.count, 1); /* of the second run only */
         assert_int_equal(f->steps[2].seen, 1);
         assert_int_equal(desk_count(&f->desk, &sum_rows), 9);
-        for (size_t j = 0; j < 4; j++) {
-            event_list_finish(&f->steps[j].item.events);
-        }
     }
 }
 
@@ -207,11 +205,9 @@ static void time_never_goes_back_from_one_write_to_the_next(void **state)
     struct fixture *f = *state;
     (void)run(f, 1, (enum what[]){LOOK});
     assert_int_equal(f->steps[0].now_us, 1000);
-    event_list_finish(&f->steps[0].item.events);
     fake_now = 400; /* somebody has set the clock */
     (void)run(f, 1, (enum what[]){LOOK});
     assert_int_equal(f->steps[0].now_us, 1000);
-    event_list_finish(&f->steps[0].item.events);
     fake_now = 1001;
     (void)run(f, 1, (enum what[]){LOOK});
     assert_int_equal(f->steps[0].now_us, 1001);
