@@ -1,0 +1,198 @@
+// The console in Chromium: what an agent does all day, by mouse, by keyboard and on a phone.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { visitor } from "../support/desk.mjs";
+import { Proxy } from "./proxy.mjs";
+import { Console, emailOf, eventually, launch, Person, startDesk } from "./support.mjs";
+
+let browser;
+let server;
+
+before(async () => {
+    server = await startDesk({ agents: ["mina", "jun"] });
+    browser = await launch();
+});
+
+after(async () => {
+    await browser?.close();
+    await server?.stop();
+});
+
+/** Runs with a console for each name, and closes their browsers; options go to the browser. */
+async function withConsoles(names, run, { origin = server.origin, ...options } = {}) {
+    const people = [];
+    const desks = [];
+    try {
+        for (const name of names) {
+            const person = await Person.enter(browser, options);
+            people.push(person);
+            desks.push(await Console.logIn(person, origin, emailOf(name)));
+        }
+        await run(...desks);
+    } finally {
+        for (const person of people) await person.leave();
+    }
+}
+
+async function asks(text, name) {
+    const ws = await visitor(server);
+    if (name !== undefined) {
+        ws.send({ type: "identify", ref: 1, name });
+        await ws.next("done");
+    }
+    await ws.post(text);
+    return ws;
+}
+
+const focused = (page) => page.evaluate(() => document.activeElement?.getAttribute("aria-label") ?? "");
+
+test("a_chat_is_taken_answered_and_closed_by_keyboard_alone", async () => {
+    await withConsoles(["mina"], async (desk) => {
+        const { page } = desk;
+        const kim = await asks("by keyboard", "Kim");
+        await desk.waiting("by keyboard").waitFor();
+        await page.locator("body").press("n");
+        await eventually(async () => assert.equal(await focused(page), "Answer Kim"));
+        await page.keyboard.type("Typed at once: not every e closes.");
+        await page.keyboard.press("Enter");
+        await eventually(async () => assert.equal((await kim.next("message")).message.text, "Typed at once: not every e closes."));
+        await page.keyboard.press("Escape");
+        await eventually(async () => assert.match(await page.evaluate(() => document.activeElement?.className ?? ""), /inbox-row/));
+        await page.keyboard.press("e");
+        await page.getByRole("status").getByText("Closed Kim").waitFor();
+        await page.getByRole("button", { name: "Undo" }).click();
+        await eventually(async () => assert.equal(await focused(page), "Answer Kim"));
+        kim.close();
+    });
+});
+
+test("of_two_who_take_at_once_one_gets_it_and_the_other_is_told_who", async () => {
+    const proxy = await Proxy.start(server.port);
+    await withConsoles(["mina"], async (mina) => {
+        await withConsoles(["jun"], async (jun) => {
+            const ws = await asks("who takes me?");
+            await jun.waiting("who takes me?").waitFor();
+            proxy.hold();
+            await mina.take("who takes me?");
+            await mina.page.getByText("You took the conversation").waitFor();
+            await jun.waiting("who takes me?").getByRole("button", { name: /^Take/ }).click();
+            proxy.release();
+            await jun.page.getByText("Mina has it already").waitFor();
+            await jun.page.getByText("With Mina").waitFor();
+            ws.close();
+        }, { origin: proxy.origin });
+    });
+    await proxy.stop();
+});
+
+test("an_answer_begun_survives_a_reload_and_another_conversation", async () => {
+    await withConsoles(["mina"], async (desk) => {
+        const one = await asks("first question");
+        const two = await asks("second question");
+        await desk.take("first question");
+        await desk.page.keyboard.type("half an ans");
+        await desk.take("second question");
+        assert.equal(await desk.field.inputValue(), "");
+        await desk.page.reload();
+        await desk.field.waitFor();
+        await desk.open("first question");
+        await eventually(async () => assert.equal(await desk.field.inputValue(), "half an ans"));
+        await desk.page.keyboard.type("wer");
+        await desk.page.keyboard.press("Enter");
+        await eventually(async () => assert.equal((await one.next("message")).message.text, "half an answer"));
+        one.close();
+        two.close();
+    });
+});
+
+test("a_lost_connection_is_told_and_what_came_meanwhile_is_counted", async () => {
+    const proxy = await Proxy.start(server.port);
+    await withConsoles(["mina"], async (desk) => {
+        const ws = await asks("before the break");
+        await desk.take("before the break");
+        proxy.swallow();
+        proxy.cut();
+        await desk.page.getByText(/^Reconnecting…/).waitFor();
+        await desk.answer("written while away");
+        await desk.tells("Waiting to be sent");
+        const other = await asks("came meanwhile");
+        proxy.heal();
+        await desk.page.getByText(/^Back\. 1 new message\./).waitFor();
+        await desk.waiting("came meanwhile").waitFor();
+        await eventually(async () => assert.equal((await ws.next("message")).message.text, "written while away"));
+        ws.close();
+        other.close();
+    }, { origin: proxy.origin });
+    await proxy.stop();
+});
+
+test("the_tab_counts_who_waits", async () => {
+    await withConsoles(["mina"], async (desk) => {
+        const { page } = desk;
+        const before = Number(/^\((\d+)\)/.exec(await page.title())?.[1] ?? 0);
+        const ws = await asks("count me");
+        await eventually(async () => assert.equal(await page.title(), `(${before + 1}) Deskbell`));
+        const icon = await page.locator('link[rel="icon"]').getAttribute("href");
+        assert.match(icon, /icon-dot/);
+        await desk.take("count me");
+        const rest = before === 0 ? "Deskbell" : `(${before}) Deskbell`;
+        await eventually(async () => assert.equal(await page.title(), rest));
+        ws.close();
+    });
+});
+
+test("a_session_ended_by_the_owner_leads_to_the_log_in", async () => {
+    await withConsoles(["mina", "jun"], async (mina, jun) => {
+        await mina.page.goto(`${server.origin}/console/#/agents`);
+        await mina.button("More for Jun").click();
+        await mina.page.getByRole("menuitem", { name: "Sessions" }).click();
+        const dialog = mina.page.getByRole("dialog");
+        await dialog.getByRole("button", { name: /^End/ }).last().click();
+        await jun.page.getByText("This session was ended").waitFor();
+        await jun.button("Log in").waitFor();
+    });
+});
+
+test("a_phone_shows_list_conversation_and_facts_one_after_the_other", async () => {
+    await withConsoles(["mina"], async (desk) => {
+        const { page } = desk;
+        const ws = await asks("from the phone test", "Ada");
+        await desk.take("from the phone test");
+        assert.ok(await desk.field.isVisible());
+        assert.ok(!(await page.getByRole("navigation", { name: "Lists" }).isVisible()));
+        await desk.button("About the visitor").click();
+        await page.getByRole("complementary", { name: "About the visitor" }).getByText("Ada").waitFor();
+        assert.ok(!(await desk.field.isVisible()));
+        await page.goBack();
+        await desk.field.waitFor();
+        await desk.button("Back").click();
+        await page.getByRole("navigation", { name: "Lists" }).waitFor();
+        const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+        assert.equal(wide, 390, "the page is wider than the phone");
+        ws.close();
+    }, { phone: true });
+});
+
+test("nothing_on_the_page_breaks_the_content_policy", async () => {
+    const complaints = [];
+    const person = await Person.enter(browser);
+    const page = await person.tab();
+    page.on("console", (message) => {
+        if (/Content Security Policy|Refused to/.test(message.text())) complaints.push(message.text());
+    });
+    await page.goto(`${server.origin}/console/`);
+    await page.getByRole("textbox", { name: "E-mail" }).fill(emailOf("mina"));
+    await page.getByLabel("Password").fill("correct horse battery");
+    await page.getByRole("button", { name: "Log in" }).click();
+    await new Console(page, server.origin).ready();
+    const ws = await asks("policy");
+    await page.locator(".waiting-card", { hasText: "policy" }).getByRole("button", { name: /^Take/ }).click();
+    await page.getByRole("textbox", { name: /^Answer / }).fill("one\ntwo\nthree");
+    await page.goto(`${server.origin}/console/#/settings`);
+    await page.getByText("Dark", { exact: true }).click();
+    await eventually(async () => assert.equal(await page.evaluate(() => getComputedStyle(document.documentElement).colorScheme), "dark"));
+    assert.deepEqual(complaints, []);
+    ws.close();
+    await person.leave();
+});
