@@ -11,7 +11,8 @@ import { build } from "vite";
 
 const root = dirname(fileURLToPath(import.meta.url));
 const dist = join(root, "dist");
-const version = process.env.DESKBELL_VERSION ?? "dev";
+/* The one place that says it is the build of the whole. */
+const version = /version: '([^']+)'/.exec(readFileSync(join(root, "../../meson.build"), "utf8"))[1];
 
 const LAUNCHER_MAX_BYTES = 10 * 1024;
 const CHAT_MAX_BYTES = 30 * 1024;

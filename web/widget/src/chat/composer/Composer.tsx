@@ -12,11 +12,11 @@ export interface ComposerProps {
   shown: boolean;
 }
 
-/* As tall as its text; the style sheet ends it after five lines. Hidden it has no height to measure. */
+/* As tall as its text, borders included; the style sheet ends it after five lines. Hidden it cannot be measured. */
 function fit(field: HTMLTextAreaElement): void {
   field.style.blockSize = "auto";
   if (field.scrollHeight > 0) {
-    field.style.blockSize = `${field.scrollHeight}px`;
+    field.style.blockSize = `${field.scrollHeight + field.offsetHeight - field.clientHeight}px`;
   }
 }
 

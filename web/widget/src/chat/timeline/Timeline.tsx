@@ -50,7 +50,11 @@ function TimelineRow(props: TimelineProps & { row: Row }): JSX.Element {
   const { row, texts, clock } = props;
   switch (row.kind) {
     case "day":
-      return <div class="day">{clock.day(row.at, Date.now())}</div>;
+      return (
+        <div class="day">
+          <Say>{clock.day(row.at, Date.now())}</Say>
+        </div>
+      );
     case "new":
       return <div class="new">{texts.unread}</div>;
     case "line":
