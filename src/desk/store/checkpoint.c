@@ -28,14 +28,13 @@ enum {
 struct checkpointer {
     sqlite3 *handle; /* (owned) used by the thread only */
     pthread_t thread;
-    int start_pages; /* the log is copied each time it has grown by so much */
-    int limit_pages; /* log size at which the writer copies the rest */
-    /* The writer's thread only. */
+    int start_pages;      /* the log is copied each time it has grown by so much */
+    int limit_pages;      /* log size at which the writer copies the rest */
+    pthread_mutex_t lock; /* guards the rest */
+    pthread_cond_t wake;
     int heard_pages;      /* log size after the last commit */
     int next_pages;       /* log size of the thread's next round */
     int next_limit_pages; /* log size of the writer's next try */
-    pthread_mutex_t lock; /* guards the rest */
-    pthread_cond_t wake;
     bool must_run;
     bool must_stop;
 };
@@ -123,15 +122,10 @@ void checkpointer_destroy(struct checkpointer *c)
     bell_mem_free(c);
 }
 
-static void wake(struct checkpointer *c)
-{
-    (void)pthread_mutex_lock(&c->lock);
-    c->must_run = true;
-    (void)pthread_cond_signal(&c->wake);
-    (void)pthread_mutex_unlock(&c->lock);
-}
+/* What a commit that left so many pages in the log asks for. */
+enum step { STEP_NONE, STEP_WAKE_THREAD, STEP_COPY_REST };
 
-void checkpointer_hear(struct checkpointer *c, sqlite3 *writer, int log_pages)
+static enum step step_after(struct checkpointer *c, int log_pages)
 {
     if (log_pages < c->heard_pages) { /* it began again from its beginning */
         c->next_pages = c->start_pages;
@@ -140,11 +134,27 @@ void checkpointer_hear(struct checkpointer *c, sqlite3 *writer, int log_pages)
     c->heard_pages = log_pages;
     if (log_pages >= c->next_limit_pages) {
         c->next_limit_pages = log_pages + c->start_pages;
+        return STEP_COPY_REST;
+    }
+    if (log_pages >= c->next_pages) {
+        c->next_pages = log_pages + c->start_pages;
+        return STEP_WAKE_THREAD;
+    }
+    return STEP_NONE;
+}
+
+void checkpointer_hear(struct checkpointer *c, sqlite3 *writer, int log_pages)
+{
+    (void)pthread_mutex_lock(&c->lock);
+    enum step step = step_after(c, log_pages);
+    if (step == STEP_WAKE_THREAD) {
+        c->must_run = true;
+        (void)pthread_cond_signal(&c->wake);
+    }
+    (void)pthread_mutex_unlock(&c->lock);
+    if (step == STEP_COPY_REST) {
         (void)sqlite3_busy_timeout(writer, WRITER_WAIT_MS);
         checkpoint(writer, SQLITE_CHECKPOINT_RESTART);
         (void)sqlite3_busy_timeout(writer, SQLITE_BUSY_TIMEOUT_MS);
-    } else if (log_pages >= c->next_pages) {
-        c->next_pages = log_pages + c->start_pages;
-        wake(c);
     }
 }
