@@ -38,6 +38,12 @@ test("welcome tells who one is, all agents, and where the desk stands", async ()
     await ws.close();
 });
 
+test("events of agents tell who is connected now", async () => {
+    const page = await min.ask({ type: "events", after: 0, limit: 500 });
+    const agents = page.items.filter((e) => e.kind === "agent").map((e) => [e.agent.name, e.agent.connected]);
+    assert.deepEqual(agents, [["Min", true], ["Ada", true]]);
+});
+
 test("a new chat is told with its first message and counted as unassigned", async () => {
     const ws = await asking("is anybody there?");
     const event = await ada.event("conversation", (e) => e.changed.conversation === ws.conversation);

@@ -128,10 +128,29 @@ static struct outcome run_read(struct work_item *work, struct tx *tx)
     return outcome_refused(ERROR_INTERNAL);
 }
 
+/* The store does not know who is connected. The events are ours: run made them in our arena. */
+static void add_presence_to_events(struct agent_item *item)
+{
+    struct presence *presence = item->session->peer.gateway->presence;
+    union {
+        const struct desk_event *from;
+        struct desk_event *to;
+    } events = {.from = item->u.event.u.events.items};
+    for (size_t i = 0; i < item->u.event.u.events.items_count; i++) {
+        struct desk_event *event = &events.to[i];
+        if (event->has_agent) {
+            event->agent.connected = presence_is_connected(presence, event->agent.agent);
+        }
+    }
+}
+
 static void done_read(struct work_item *work)
 {
     struct agent_item *item = agent_item_of(work);
     if (outcome_is_done(work->outcome)) {
+        if (item->command.type == AGENT_COMMAND_EVENTS) {
+            add_presence_to_events(item);
+        }
         agent_item_reply(item, &item->u.event);
     } else {
         agent_item_refuse(item);

@@ -10,6 +10,14 @@
  * messages. Beyond that an answer is our mistake.
  */
 enum { REPLY_MAX_BYTES = 32 * 1024 * 1024, REFUSAL_TEXT_BYTES = 200 };
+/* Most answers are `stored` and fit without growing. */
+enum { REPLY_USUAL_BYTES = 256 };
+
+static bell_status reserve(struct bell_buf *text)
+{
+    bell_buf_init(text, REPLY_MAX_BYTES);
+    return bell_buf_reserve(text, REPLY_USUAL_BYTES);
+}
 
 static void send_or_end(struct peer *peer, bell_status st, const struct bell_buf *text)
 {
@@ -26,16 +34,22 @@ static void send_or_end(struct peer *peer, bell_status st, const struct bell_buf
 void reply_visitor(struct peer *peer, const struct visitor_event *event)
 {
     struct bell_buf text;
-    bell_buf_init(&text, REPLY_MAX_BYTES);
-    send_or_end(peer, visitor_event_encode(event, &text), &text);
+    bell_status st = reserve(&text);
+    if (st == BELL_OK) {
+        st = visitor_event_encode(event, &text);
+    }
+    send_or_end(peer, st, &text);
     bell_buf_finish(&text);
 }
 
 void reply_agent(struct peer *peer, const struct agent_event *event)
 {
     struct bell_buf text;
-    bell_buf_init(&text, REPLY_MAX_BYTES);
-    send_or_end(peer, agent_event_encode(event, &text), &text);
+    bell_status st = reserve(&text);
+    if (st == BELL_OK) {
+        st = agent_event_encode(event, &text);
+    }
+    send_or_end(peer, st, &text);
     bell_buf_finish(&text);
 }
 
