@@ -59,7 +59,11 @@ BELL_NODISCARD BELL_API bell_status bell_http_server_route(struct bell_http_serv
                                                            bell_http_handler_fn handler,
                                                            void *user);
 
-/* WebSocket upgrades at this pattern go to ws (borrowed). Other GETs there get 426. */
+/*
+ * WebSocket upgrades at this pattern go to ws (borrowed). Other requests there get 426, unless a
+ * route or static prefix takes them. Only before start. As bell_http_server_route, and BELL_ELIMIT
+ * over 16 WebSocket servers, BELL_ESTATE when ws belongs to another I/O server.
+ */
 BELL_NODISCARD BELL_API bell_status bell_http_server_websocket(struct bell_http_server *http,
                                                                const char *pattern,
                                                                struct bell_ws_server *ws);
@@ -81,8 +85,10 @@ typedef struct {
 /*
  * Serves the files below directory at prefix (which ends in "/"): ETag, Last-Modified, ranges (RFC
  * 9110 section 14), FILE.br and FILE.gz where the client takes them, HEAD. Never leaves the
- * directory, follows no link out of it, serves no name that begins with a dot. Only before start.
- * Paths no route and no static prefix knows get 404.
+ * directory, follows no link, serves no name that begins with a dot. Only before start. Paths no
+ * route and no static prefix knows get 404. BELL_ENOTFOUND no such directory, BELL_EINVAL the
+ * prefix or a field, BELL_ELIMIT over 16 fields, BELL_EEXISTS, BELL_ENOMEM, BELL_ESTATE after
+ * start.
  */
 BELL_NODISCARD BELL_API bell_status
 bell_http_server_static(struct bell_http_server *http, const char *prefix, const char *directory,

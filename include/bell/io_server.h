@@ -28,7 +28,8 @@ BELL_API void bell_io_options_init(bell_io_options *options);
 
 /*
  * options NULL = defaults. Borrows http, which outlives the result. Raises RLIMIT_NOFILE as far as
- * it may. BELL_EINVAL, BELL_ENOMEM, BELL_EIO.
+ * it may. BELL_EINVAL, BELL_ENOMEM, BELL_EIO; BELL_ESTATE when http, or a WebSocket server in it,
+ * belongs to another I/O server.
  */
 BELL_NODISCARD BELL_API bell_status bell_io_server_create(struct bell_http_server *http,
                                                           const bell_io_options *options,
@@ -39,7 +40,8 @@ BELL_API void bell_io_server_destroy(struct bell_io_server *io);
 /*
  * Binds "ADDR:PORT" ("127.0.0.1:8080", "[::1]:8080"; port 0 = any free one) and listens; several
  * calls give several listeners. Only before start; connections wait in the backlog until then.
- * BELL_EINVAL, BELL_EADDRINUSE, BELL_EACCES, BELL_EIO; BELL_ESTATE after start.
+ * BELL_EINVAL (also an address this machine does not have), BELL_EADDRINUSE, BELL_EACCES,
+ * BELL_ENOMEM, BELL_EIO; BELL_ELIMIT over 16 listeners; BELL_ESTATE after start.
  */
 BELL_NODISCARD BELL_API bell_status bell_io_server_listen(struct bell_io_server *io,
                                                           const char *address);
@@ -48,13 +50,13 @@ BELL_API uint16_t bell_io_server_port(const struct bell_io_server *io, size_t in
 
 /* Starts the loop threads and returns. BELL_ESTATE when started before, BELL_ENOMEM, BELL_EIO. */
 BELL_NODISCARD BELL_API bell_status bell_io_server_start(struct bell_io_server *io);
-/* start, then waits until stop or drain is complete. */
+/* start, then waits until stop or drain is complete; one that came before start counts too. */
 BELL_NODISCARD BELL_API bell_status bell_io_server_run(struct bell_io_server *io);
 
 /*
  * Graceful end: stops accepting, finishes HTTP requests, closes WebSockets with 1001; whatever is
  * left after timeout_ms is dropped. Returns at once; wait with bell_io_server_wait or run. Any
- * thread, and signal handlers.
+ * thread, and signal handlers. The first call counts.
  */
 BELL_API void bell_io_server_drain(struct bell_io_server *io, uint32_t timeout_ms);
 /* Waits until all loops have ended. Not on a loop thread. */

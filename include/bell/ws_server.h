@@ -24,7 +24,7 @@ struct bell_ws_server;
 struct bell_http_request;
 struct bell_guard;
 
-/* A connection: unique among all connections of all servers of this process's life; never 0. */
+/* A connection: unique among all that an I/O server ever has; never 0. */
 typedef uint64_t bell_conn;
 
 /* The values are the opcodes of RFC 6455 section 5.2. */
@@ -101,7 +101,8 @@ BELL_API void bell_ws_server_destroy(struct bell_ws_server *ws);
 
 /*
  * Guards are asked in the order in which they were added; the first refusal holds.
- * Takes the guard over, also on failure. Only before start. BELL_ENOMEM, BELL_ESTATE.
+ * Takes the guard over, also on failure. Only before start. BELL_ELIMIT over 16 guards,
+ * BELL_ESTATE after start.
  */
 BELL_NODISCARD BELL_API bell_status bell_ws_server_add_guard(struct bell_ws_server *ws,
                                                              struct bell_guard *guard);

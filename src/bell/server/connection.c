@@ -1,5 +1,6 @@
 #include "bell/server/connection.h"
 
+#include "bell/net/sock.h"
 #include "bell/server/http_server_internal.h"
 #include "bell/server/io_server_internal.h"
 #include "bell/server/server_loop.h"
@@ -134,10 +135,7 @@ bell_status bell_connection_open(struct bell_server_loop *home, int fd, const be
 {
     struct bell_connection *c = bell_slab_take(home);
     if (c == NULL) {
-        struct bell_io_handle h;
-        if (bell_io_open(home->loop.io, &h, fd, BELL_IO_STREAM) == BELL_OK) {
-            bell_io_close(home->loop.io, &h);
-        }
+        bell_sock_close(fd);
         return BELL_ENOMEM;
     }
     bell_status st = bell_stream_open(&c->stream, &home->loop, fd, &HANDLER);

@@ -119,6 +119,9 @@ bell_status bell_http_server_bind(struct bell_http_server *http, struct bell_io_
     for (size_t i = 0; i < http->ws_count; i++) {
         bell_status st = bell_ws_server_bind(http->ws[i], io);
         if (st != BELL_OK) {
+            while (i-- > 0) {
+                bell_ws_server_unbind(http->ws[i]);
+            }
             return st;
         }
     }
@@ -199,13 +202,17 @@ bell_status bell_http_server_websocket(struct bell_http_server *http, const char
     if (i == BELL_HTTP_MAX_WEBSOCKETS) {
         return BELL_ELIMIT;
     }
-    bell_status st =
-        bell_http_router_add(http->websockets, BELL_LIT("GET"), bell_slice_from(pattern), 0, ws);
-    if (st == BELL_OK && i == http->ws_count) {
+    bool is_new = i == http->ws_count;
+    bool must_bind = is_new && http->io != NULL;
+    bell_status st = must_bind ? bell_ws_server_bind(ws, http->io) : BELL_OK;
+    if (st != BELL_OK) {
+        return st;
+    }
+    st = bell_http_router_add(http->websockets, BELL_LIT("GET"), bell_slice_from(pattern), 0, ws);
+    if (st == BELL_OK && is_new) {
         http->ws[http->ws_count++] = ws;
-        if (http->io != NULL) {
-            st = bell_ws_server_bind(ws, http->io);
-        }
+    } else if (st != BELL_OK && must_bind) {
+        bell_ws_server_unbind(ws);
     }
     return st;
 }

@@ -55,10 +55,14 @@ bell_status bell_io_server_create(struct bell_http_server *http, const bell_io_o
         o->backlog == 0 || o->backlog > INT32_MAX) {
         return BELL_EINVAL;
     }
+    if (http->io != NULL) {
+        return BELL_ESTATE;
+    }
     struct bell_io_server *io = bell_mem_zalloc(sizeof *io);
     if (io == NULL) {
         return BELL_ENOMEM;
     }
+    (void)pthread_mutex_init(&io->wait_lock, NULL);
     uint32_t cores = usable_cores();
     uint32_t count = o->threads > 0 ? o->threads : cores;
     count = count > BELL_IO_MAX_LOOPS ? BELL_IO_MAX_LOOPS : count;
@@ -86,9 +90,9 @@ bell_status bell_io_server_create(struct bell_http_server *http, const bell_io_o
     return BELL_OK;
 
 finish_loops:
-    bell_http_server_unbind(http);
     loops_finish(io);
 free_io:
+    (void)pthread_mutex_destroy(&io->wait_lock);
     bell_mem_free(io);
     return st;
 }
@@ -99,6 +103,7 @@ void bell_io_server_destroy(struct bell_io_server *io)
         bell_io_server_stop(io);
         bell_http_server_unbind(io->http);
         loops_finish(io);
+        (void)pthread_mutex_destroy(&io->wait_lock);
         bell_mem_free(io);
     }
 }
@@ -196,14 +201,16 @@ bell_status bell_io_server_start(struct bell_io_server *io)
 
 void bell_io_server_wait(struct bell_io_server *io)
 {
-    if (io->phase != BELL_IO_STARTED) {
-        return;
+    /* Who stops and who runs may both be here. */
+    (void)pthread_mutex_lock(&io->wait_lock);
+    if (io->phase == BELL_IO_STARTED) {
+        for (uint32_t i = 0; i < io->loop_count; i++) {
+            bell_loop_join(&io->loops[i].loop);
+        }
+        bell_http_server_stop_files(io->http);
+        io->phase = BELL_IO_ENDED;
     }
-    for (uint32_t i = 0; i < io->loop_count; i++) {
-        bell_loop_join(&io->loops[i].loop);
-    }
-    bell_http_server_stop_files(io->http);
-    io->phase = BELL_IO_ENDED;
+    (void)pthread_mutex_unlock(&io->wait_lock);
 }
 
 bell_status bell_io_server_run(struct bell_io_server *io)

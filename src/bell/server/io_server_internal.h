@@ -8,6 +8,7 @@
 #include "bell/server/server_loop.h"
 
 #include <netinet/in.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,6 +26,7 @@ struct bell_io_server {
     uint16_t ports[BELL_IO_MAX_LISTENERS];
     size_t listener_count;
     enum bell_io_phase phase;
+    pthread_mutex_t wait_lock; /* one thread joins the loops, others that wait too find it done */
     atomic_uint_fast64_t connection_count; /* of all loops */
     atomic_uint_fast32_t drain_timeout_ms; /* what bell_io_server_drain was given */
     atomic_bool must_drain;

@@ -118,7 +118,9 @@ bell_status bell_ws_server_add_guard(struct bell_ws_server *ws, struct bell_guar
 
 bell_status bell_ws_server_bind(struct bell_ws_server *ws, struct bell_io_server *io)
 {
-    bell_ws_server_unbind(ws);
+    if (ws->io != NULL) {
+        return BELL_ESTATE;
+    }
     ws->loops = bell_mem_zalloc_array(io->loop_count, sizeof *ws->loops);
     if (ws->loops == NULL) {
         return BELL_ENOMEM;

@@ -38,7 +38,7 @@ struct bell_ws_server {
     uint32_t loop_count;
 };
 
-/* The I/O server is made: room per loop. BELL_ENOMEM. */
+/* The I/O server is made: room per loop. BELL_ENOMEM, BELL_ESTATE bound to one already. */
 BELL_NODISCARD bell_status bell_ws_server_bind(struct bell_ws_server *ws,
                                                struct bell_io_server *io);
 /* The I/O server is gone. */

@@ -1,0 +1,115 @@
+/*
+ * The I/O server's own promises: who may start, wait and stop, and what belongs to whom.
+ */
+#include "base/mem.h"
+#include "peer.h"
+#include "service.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+static void *run(void *user)
+{
+    static bell_status st;
+    st = bell_io_server_run(user);
+    return &st;
+}
+
+static void *stop(void *user)
+{
+    bell_io_server_stop(user);
+    return NULL;
+}
+
+static void make(struct service *s, const struct bell_component *component)
+{
+    bell_io_options options;
+    bell_io_options_init(&options);
+    options.threads = 2;
+    service_init(s, NULL);
+    service_add_websocket(s, component, NULL);
+    assert_int_equal(bell_io_server_create(s->http, &options, &s->io), BELL_OK);
+    assert_int_equal(bell_io_server_listen(s->io, "127.0.0.1:0"), BELL_OK);
+    s->port = bell_io_server_port(s->io, 0);
+}
+
+static const struct bell_component NOTHING = {0};
+
+static void one_thread_may_stop_what_others_run_and_wait_for(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 20; i++) {
+        struct service s;
+        pthread_t runner;
+        pthread_t stopper;
+        struct peer p;
+        void *result;
+        make(&s, &NOTHING);
+        assert_int_equal(pthread_create(&runner, NULL, run, s.io), 0);
+        peer_connect(&p, s.port);
+        assert_int_equal(peer_upgrade(&p, "/ws", ""), 101); /* now it runs */
+        assert_int_equal(pthread_create(&stopper, NULL, stop, s.io), 0);
+        bell_io_server_stop(s.io);
+        assert_int_equal(pthread_join(stopper, NULL), 0);
+        assert_int_equal(pthread_join(runner, &result), 0);
+        assert_int_equal(*(bell_status *)result, BELL_OK);
+        peer_close(&p);
+        service_finish(&s);
+    }
+}
+
+static void a_stop_or_drain_before_the_start_counts(void **state)
+{
+    (void)state;
+    struct service s;
+    make(&s, &NOTHING);
+    bell_io_server_stop(s.io);
+    assert_int_equal(bell_io_server_run(s.io), BELL_OK);
+    assert_int_equal(bell_io_server_start(s.io), BELL_ESTATE);
+    service_finish(&s);
+    make(&s, &NOTHING);
+    bell_io_server_drain(s.io, 10000);
+    assert_int_equal(bell_io_server_run(s.io), BELL_OK);
+    service_finish(&s);
+}
+
+static void parts_belong_to_one_io_server(void **state)
+{
+    (void)state;
+    struct service s;
+    struct bell_http_server *other;
+    struct bell_io_server *second;
+    make(&s, &NOTHING);
+    assert_int_equal(bell_io_server_create(s.http, NULL, &second), BELL_ESTATE);
+    assert_int_equal(bell_http_server_create(NULL, &other), BELL_OK);
+    assert_int_equal(bell_http_server_websocket(other, "/ws", s.ws), BELL_OK);
+    assert_int_equal(bell_io_server_create(other, NULL, &second), BELL_ESTATE);
+    bell_http_server_destroy(other);
+    assert_int_equal(bell_http_server_create(NULL, &other), BELL_OK);
+    assert_int_equal(bell_io_server_create(other, NULL, &second), BELL_OK);
+    assert_int_equal(bell_http_server_websocket(other, "/ws", s.ws), BELL_ESTATE);
+    bell_io_server_destroy(second);
+    bell_http_server_destroy(other);
+    /* The first one has not noticed. */
+    struct peer p;
+    assert_int_equal(bell_io_server_start(s.io), BELL_OK);
+    peer_connect(&p, s.port);
+    assert_int_equal(peer_upgrade(&p, "/ws", ""), 101);
+    peer_close(&p);
+    service_finish(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_thread_may_stop_what_others_run_and_wait_for),
+        cmocka_unit_test(a_stop_or_drain_before_the_start_counts),
+        cmocka_unit_test(parts_belong_to_one_io_server),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
