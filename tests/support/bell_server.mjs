@@ -53,6 +53,7 @@ process.on("exit", () => {
 export class BellServer {
     #child;
     #ended;
+    #maxDescriptors = Infinity;
     out = "";
     err = "";
     port = 0;
@@ -66,6 +67,7 @@ export class BellServer {
         const path = join(BUILD, program);
         if (!existsSync(path)) throw new Error(`${path} is not there: build it, or set BELL_BUILD_DIR`);
         const server = new BellServer();
+        if (descriptors !== undefined) server.#maxDescriptors = descriptors;
         const command = [path, ...address, ...args];
         server.#child = descriptors === undefined
             ? spawn(command[0], command.slice(1))
@@ -143,9 +145,9 @@ export class BellServer {
         return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)[1]) * 1024;
     }
 
-    /** Open descriptors. */
+    /** Open descriptors below its limit; some may have been inherited from further up. */
     get descriptors() {
-        return readdirSync(`/proc/${this.pid}/fd`).length;
+        return readdirSync(`/proc/${this.pid}/fd`).filter((fd) => Number(fd) < this.#maxDescriptors).length;
     }
 
     /** Waits until it holds no more descriptors than so many. */

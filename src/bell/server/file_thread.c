@@ -51,9 +51,11 @@ static int open_below(int directory, const char *name)
         segment[n] = '\0';
         int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
         int fd = n == 0 ? -1 : openat(at, segment, slash == NULL ? flags : flags | O_DIRECTORY);
+        int error = errno;
         if (at != directory) {
             (void)close(at);
         }
+        errno = error;
         if (fd < 0 || slash == NULL) {
             return fd;
         }
@@ -75,38 +77,43 @@ static const char *suffix_of(bell_http_encoding encoding)
     return "";
 }
 
-static bool open_encoded(struct bell_file_job *job, bell_http_encoding encoding)
+/* What cannot be opened is not there for the peer, unless it is us who have no room for it. */
+static bell_status from_errno(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOMEM ? BELL_ELIMIT : BELL_ENOTFOUND;
+}
+
+static bell_status open_encoded(struct bell_file_job *job, bell_http_encoding encoding)
 {
     char name[BELL_HTTP_MAX_FILE_NAME_BYTES + 4];
     struct stat st;
     int n = snprintf(name, sizeof name, "%s%s", job->name, suffix_of(encoding));
     if (n < 0 || (size_t)n >= sizeof name) {
-        return false;
+        return BELL_ENOTFOUND;
     }
     int fd = open_below(job->from->directory_fd, name);
     if (fd < 0) {
-        return false;
+        return from_errno(errno);
     }
     if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
         (void)close(fd);
-        return false;
+        return BELL_ENOTFOUND;
     }
     job->fd = fd;
     job->file.size_bytes = (uint64_t)st.st_size;
     job->file.mtime_s = st.st_mtim.tv_sec;
     job->file.mtime_ns = (uint32_t)st.st_mtim.tv_nsec;
     job->file.encoding = encoding;
-    return true;
+    return BELL_OK;
 }
 
 static bell_status job_open(struct bell_file_job *job)
 {
-    for (size_t i = 0; i < job->encoding_count; i++) {
-        if (open_encoded(job, job->encodings[i])) {
-            return BELL_OK;
-        }
+    bell_status st = BELL_ENOTFOUND;
+    for (size_t i = 0; i < job->encoding_count && st == BELL_ENOTFOUND; i++) {
+        st = open_encoded(job, job->encodings[i]);
     }
-    return BELL_ENOTFOUND;
+    return st;
 }
 
 static bell_status job_read(struct bell_file_job *job)

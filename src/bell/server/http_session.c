@@ -306,9 +306,10 @@ static void file_next(struct bell_connection *c)
 void bell_http_session_on_file(struct bell_connection *c, struct bell_file_job *job)
 {
     touch(c);
-    if (job->status == BELL_ENOTFOUND) {
+    if (job->status == BELL_ENOTFOUND || job->status == BELL_ELIMIT) {
+        uint16_t status = job->status == BELL_ENOTFOUND ? 404 : 503;
         bell_file_job_destroy(job);
-        if (answer_plain(c, 404, NULL, 0) != BELL_OK) {
+        if (answer_plain(c, status, NULL, 0) != BELL_OK) {
             bell_connection_close(c);
             return;
         }
