@@ -223,7 +223,7 @@ struct outcome conversation_read(struct tx *tx, int64_t agent, int64_t conversat
         st = store_conversation_save_receipt(tx->db, &row);
     }
     if (st == BELL_OK) {
-        st = record_receipt(tx, &row, true, true);
+        st = record_receipt(tx, &row, true);
     }
     return outcome_from(st);
 }
@@ -248,7 +248,7 @@ static bell_status delivered_tell(struct tx *tx, int64_t after, int64_t until)
         struct conversation_row row;
         st = store_conversation_get(tx->db, reached[i].conversation, &row);
         if (st == BELL_OK) {
-            st = record_receipt(tx, &row, false, true);
+            st = record_delivered(tx, &row, reached[i].number);
         }
     }
     return st;
@@ -256,17 +256,16 @@ static bell_status delivered_tell(struct tx *tx, int64_t after, int64_t until)
 
 struct outcome conversation_delivered(struct tx *tx, int64_t agent, int64_t event)
 {
+    int64_t before = 0;
+    bell_status st = store_counter_get(tx->db, COUNTER_AGENT_DELIVERED, &before);
     struct agent_row agent_row = {0};
-    struct outcome o = rights_agent(tx, agent, &tx->events->arena, &agent_row);
-    if (!outcome_is_done(o)) {
+    struct outcome o =
+        st == BELL_OK ? rights_agent(tx, agent, &tx->events->arena, &agent_row) : outcome_from(st);
+    if (!outcome_is_done(o) || event <= before) {
         return o;
     }
-    int64_t before = 0;
     int64_t last = 0;
-    bell_status st = store_counter_get(tx->db, COUNTER_AGENT_DELIVERED, &before);
-    if (st == BELL_OK) {
-        st = store_event_last(tx->db, &last);
-    }
+    st = store_event_last(tx->db, &last);
     int64_t until = event < last ? event : last;
     if (st != BELL_OK || until <= before) {
         return outcome_from(st);

@@ -154,33 +154,37 @@ bell_status record_agent_delivered(struct tx *tx, const struct conversation_row 
     return st;
 }
 
-bell_status record_receipt(struct tx *tx, const struct conversation_row *row, bool for_desk,
-                           bool for_visitor)
+static bell_status tell_receipt(struct tx *tx, int64_t number, const struct conversation_row *row,
+                                bool for_visitor, int64_t agent_delivered)
 {
-    int64_t number = 0;
-    int64_t reached = 0;
-    bell_status st = BELL_OK;
-    if (for_desk) {
-        st = append_event(
-            tx, &(struct event_row){.kind = EVENT_KIND_RECEIPT, .conversation = row->number},
-            &number);
-    }
-    if (st == BELL_OK && for_visitor) {
-        st = record_agent_delivered(tx, row, &reached);
-    }
     struct event *event = NULL;
-    if (st == BELL_OK) {
-        st = tell(tx, EVENT_RECEIPT, number, row, for_visitor, &event);
-    }
+    bell_status st = tell(tx, EVENT_RECEIPT, number, row, for_visitor, &event);
     if (st == BELL_OK && event != NULL) {
         event->receipt = (struct receipt_changed){
             .receipt = {.visitor_delivered = row->visitor_delivered,
                         .visitor_read = row->visitor_read,
                         .agent_read = row->agent_read},
-            .agent_delivered = reached,
+            .agent_delivered = agent_delivered,
         };
     }
     return st;
+}
+
+bell_status record_receipt(struct tx *tx, const struct conversation_row *row, bool for_visitor)
+{
+    int64_t number = 0;
+    int64_t delivered = 0;
+    bell_status st = append_event(
+        tx, &(struct event_row){.kind = EVENT_KIND_RECEIPT, .conversation = row->number}, &number);
+    if (st == BELL_OK && for_visitor) {
+        st = record_agent_delivered(tx, row, &delivered);
+    }
+    return st == BELL_OK ? tell_receipt(tx, number, row, for_visitor, delivered) : st;
+}
+
+bell_status record_delivered(struct tx *tx, const struct conversation_row *row, int64_t number)
+{
+    return tell_receipt(tx, 0, row, true, number > row->agent_read ? number : row->agent_read);
 }
 
 bell_status record_agent(struct tx *tx, const struct agent *agent)

@@ -30,10 +30,15 @@ BELL_NODISCARD bell_status record_change_begin(struct tx *tx, const struct conve
                                                bool for_visitor, struct event **out);
 BELL_NODISCARD bell_status record_change_end(struct tx *tx, struct event *event);
 
-/* How far it was seen has changed; row is saved. for_desk: a desk event; for_visitor: the agents'
- * side moved. */
+/*
+ * How far it was seen has changed; row is saved. A desk event; for_visitor: the agents' side moved,
+ * so the visitor hears of it, too.
+ */
 BELL_NODISCARD bell_status record_receipt(struct tx *tx, const struct conversation_row *row,
-                                          bool for_desk, bool for_visitor);
+                                          bool for_visitor);
+/* Messages up to number have reached the agents' side: told to the visitor only. */
+BELL_NODISCARD bell_status record_delivered(struct tx *tx, const struct conversation_row *row,
+                                            int64_t number);
 /* An agent is new, changed or removed. */
 BELL_NODISCARD bell_status record_agent(struct tx *tx, const struct agent *agent);
 

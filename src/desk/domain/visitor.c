@@ -278,7 +278,7 @@ static struct outcome visitor_seen(struct tx *tx, const struct visitor_self *sel
     }
     st = store_conversation_save_receipt(tx->db, &row);
     if (st == BELL_OK) {
-        st = record_receipt(tx, &row, true, false);
+        st = record_receipt(tx, &row, false);
     }
     return outcome_from(st);
 }
