@@ -397,16 +397,28 @@ static bell_status call_handler(struct bell_http_request *r)
     return r->state == BELL_HTTP_UNANSWERED ? answer_plain(r->c, 500, NULL, 0) : BELL_OK;
 }
 
+static bool is_websocket_path(const struct bell_http_request *r)
+{
+    bell_http_match match;
+    bell_http_router_match(r->server->websockets, BELL_LIT("GET"), r->target.path, &match);
+    return match.outcome == BELL_HTTP_ROUTE_FOUND;
+}
+
 static bell_status route_request(struct bell_http_request *r)
 {
     bell_slice method = bell_http_head_method(&r->head);
     bell_http_router_match(r->server->routes, method, r->target.path, &r->match);
     switch (r->match.outcome) {
     case BELL_HTTP_ROUTE_FOUND:
-        if (r->match.kind == BELL_HTTP_TO_STATIC) {
-            return serve_static(r, r->match.value);
+        if (r->match.kind != BELL_HTTP_TO_STATIC) {
+            return call_handler(r);
         }
-        return call_handler(r);
+        /* Static files at "/" are everywhere, and must not hide what a WebSocket's path asks for.
+         */
+        if (is_websocket_path(r)) {
+            break;
+        }
+        return serve_static(r, r->match.value);
     case BELL_HTTP_ROUTE_OPTIONS:
         return answer_allow(r, 204);
     case BELL_HTTP_ROUTE_NOT_ALLOWED:
@@ -417,8 +429,7 @@ static bell_status route_request(struct bell_http_request *r)
     case BELL_HTTP_ROUTE_NOT_FOUND:
         break;
     }
-    bell_http_router_match(r->server->websockets, BELL_LIT("GET"), r->target.path, &r->match);
-    if (r->match.outcome == BELL_HTTP_ROUTE_FOUND) {
+    if (is_websocket_path(r)) {
         return bell_upgrade_required(r, date_of(r->c), connection_field(r->c->u.http));
     }
     return answer_plain(r->c, 404, NULL, 0);
