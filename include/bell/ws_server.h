@@ -38,14 +38,15 @@ typedef struct {
 /* Who ended the connection. */
 typedef enum {
     BELL_CLOSED_BY_PEER,   /* a Close frame or the end of the stream came from the peer */
-    BELL_CLOSED_BY_US,     /* bell_ws_close or bell_ws_abort */
+    BELL_CLOSED_BY_US,     /* bell_ws_close or bell_ws_abort was first */
     BELL_CLOSED_BY_ENGINE, /* a broken rule, a limit, a time-out, a failed socket, or stopping */
 } bell_close_origin;
 
 typedef struct {
     bell_slice reason; /* (borrowed until the callback returns) may be empty */
     bell_close_origin origin;
-    uint16_t code; /* RFC 6455 section 7.4.1; 1005 = none given, 1006 = no Close frame */
+    uint16_t code; /* RFC 6455 section 7.4.1: of the peer's Close frame, or of ours when the engine
+                      closes; 1005 = none given, 1006 = the peer sent none */
 } bell_close_event;
 
 /*
@@ -53,11 +54,13 @@ typedef struct {
  *
  * on_open     the handshake was answered; request is borrowed until the callback returns
  * on_message  one whole message
- * on_drain    the queue of this connection has fallen to half of its limit again after
- *             bell_ws_queued_bytes had passed that mark
+ * on_drain    the queue of this connection has fallen to half of its bytes and a quarter of its
+ *             messages again, after it had passed one of these marks; meanwhile the peer was not
+ *             read
  * on_error    why the connection is about to fail: BELL_EPROTO (the peer broke the protocol),
  *             BELL_ELIMIT (a message or queue limit), BELL_ETIMEOUT (heartbeat), BELL_EIO (socket),
- *             BELL_ENOMEM. on_close follows, from the engine, without further help.
+ *             BELL_ENOMEM (also: a message of another thread or for a topic could not be queued).
+ *             on_close follows, from the engine, without further help.
  * on_close    last word; the handle is stale when it returns
  */
 struct bell_component {
@@ -75,7 +78,8 @@ struct bell_component {
 typedef struct {
     size_t max_message_bytes; /* whole message; above: Close 1009. Default 1 MiB */
     size_t max_frame_bytes;   /* one frame's payload; above: Close 1009. Default 1 MiB */
-    size_t max_queue_bytes;   /* waiting to be sent to one peer; above: Close 1013. Default 4 MiB */
+    size_t max_queue_bytes;   /* waiting to be sent to one peer; above: Close 1013. One message is
+                                 taken whatever its size while no other waits. Default 4 MiB */
     uint32_t max_queue_messages; /* likewise, counted. Default 65,536 */
     uint32_t heartbeat_ms; /* a Ping after so much silence of the peer; 0 = never. Default 30,000 */
     uint32_t
@@ -127,17 +131,22 @@ BELL_NODISCARD BELL_API bell_status bell_ws_send(struct bell_ws_server *ws, bell
 BELL_NODISCARD BELL_API bell_status bell_ws_close(struct bell_ws_server *ws, bell_conn conn,
                                                   uint16_t code, bell_slice reason);
 
-/* Drops the TCP connection at once, with whatever is queued; on_close tells 1006. Any thread. */
-BELL_API void bell_ws_abort(struct bell_ws_server *ws, bell_conn conn);
+/*
+ * Drops the TCP connection at once, with whatever is queued; on_close tells 1006. Any thread.
+ * BELL_ECLOSED it is gone; BELL_ENOMEM, from other threads than its own only: nothing was done. On
+ * its own loop the connection is gone afterwards whatever comes back, so it need not be looked at.
+ */
+BELL_API bell_status bell_ws_abort(struct bell_ws_server *ws, bell_conn conn);
 
 /*
- * Topics: who is subscribed gets what is published, on whatever loop it lives. A topic exists while
- * it has subscribers. A connection's subscriptions end with it.
+ * Topics: who is subscribed gets what is published after bell_ws_subscribe has returned, on
+ * whatever loop it lives. A topic exists while it has subscribers. A connection's subscriptions end
+ * with it.
  *
  * subscribe and unsubscribe: only on the connection's own loop thread (in its callbacks or in a
  * task run by bell_ws_run). Subscribing twice is BELL_OK; leaving a topic one is not in is
- * BELL_ENOTFOUND. BELL_ELIMIT: a name of 0 or over 255 bytes, or over 1,024 topics for one
- * connection.
+ * BELL_ENOTFOUND. BELL_ECLOSED: stale, or another thread. BELL_ENOMEM. BELL_ELIMIT: a name of 0 or
+ * over 255 bytes, or over 1,024 topics for one connection.
  */
 BELL_NODISCARD BELL_API bell_status bell_ws_subscribe(struct bell_ws_server *ws, bell_conn conn,
                                                       bell_slice topic);
@@ -147,14 +156,15 @@ BELL_NODISCARD BELL_API bell_status bell_ws_unsubscribe(struct bell_ws_server *w
 /*
  * Queues one message for every subscriber but except (0 = for all). The frame is made once and
  * shared. Any thread; what one thread publishes and sends reaches each connection in that order.
- * BELL_EINVAL (text that is not UTF-8, a bad name), BELL_ENOMEM.
+ * BELL_EINVAL (text that is not UTF-8, a bad name), BELL_ENOMEM (some may have got it).
  */
 BELL_NODISCARD BELL_API bell_status bell_ws_publish(struct bell_ws_server *ws, bell_slice topic,
                                                     bell_message_type type, bell_slice data,
                                                     bell_conn except);
 
 /*
- * The same for every open connection of this server but except. Any thread.
+ * The same for every open connection of this server but except. Any thread. BELL_EINVAL,
+ * BELL_ENOMEM.
  */
 BELL_NODISCARD BELL_API bell_status bell_ws_broadcast(struct bell_ws_server *ws,
                                                       bell_message_type type, bell_slice data,
@@ -163,7 +173,8 @@ BELL_NODISCARD BELL_API bell_status bell_ws_broadcast(struct bell_ws_server *ws,
 /*
  * Runs task on the loop thread of conn, soon, after everything the calling thread has sent to that
  * loop before. If the connection is gone by then the task runs all the same, with conn 0, so that
- * it can free what it holds. Any thread. On failure (BELL_ENOMEM) the task does not run.
+ * it can free what it holds; when the loop has ended, it runs so within the call. Any thread. On
+ * failure (BELL_ENOMEM; BELL_ESTATE without an I/O server) the task does not run.
  */
 typedef void (*bell_ws_task_fn)(struct bell_ws_server *ws, bell_conn conn, void *user);
 BELL_NODISCARD BELL_API bell_status bell_ws_run(struct bell_ws_server *ws, bell_conn conn,
@@ -182,8 +193,8 @@ BELL_API size_t bell_ws_queued_bytes(struct bell_ws_server *ws, bell_conn conn);
 /* The sub-protocol that was agreed on; empty when none. Only on the connection's loop thread. */
 BELL_API bell_slice bell_ws_subprotocol(struct bell_ws_server *ws, bell_conn conn);
 
-/* The peer's address as text ("192.0.2.1", "2001:db8::1"); empty when stale. Only on its loop
- * thread. */
+/* The peer's address as text ("192.0.2.1", "2001:db8::1"), valid until the next call on this
+ * thread; empty when stale. Only on its loop thread. */
 BELL_API bell_slice bell_ws_peer_address(struct bell_ws_server *ws, bell_conn conn);
 
 /* Open connections of this server, all loops. Any thread; a moment's value. */

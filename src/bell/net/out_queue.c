@@ -53,6 +53,7 @@ void bell_out_queue_finish(struct bell_out_queue *q)
         head_remove(q);
     }
     q->bytes = 0;
+    q->kept_bytes = 0;
 }
 
 bool bell_out_queue_is_empty(const struct bell_out_queue *q)
@@ -135,6 +136,7 @@ void bell_out_queue_consume(struct bell_out_queue *q, size_t count)
 {
     assert(count <= q->bytes);
     q->bytes -= count;
+    q->kept_bytes -= count < q->kept_bytes ? count : q->kept_bytes;
     while (q->head != NULL) {
         size_t left = q->head->blob->size - q->sent_bytes;
         if (count < left) {
@@ -146,20 +148,32 @@ void bell_out_queue_consume(struct bell_out_queue *q, size_t count)
     }
 }
 
+void bell_out_queue_keep(struct bell_out_queue *q)
+{
+    q->kept_bytes = q->bytes;
+}
+
 void bell_out_queue_drop_unsent(struct bell_out_queue *q)
 {
-    if (q->head == NULL) {
-        return;
-    }
-    if (q->sent_bytes == 0) {
+    size_t kept = q->sent_bytes + q->kept_bytes; /* from the head's first byte */
+    if (kept == 0) {
         bell_out_queue_finish(q);
         return;
     }
-    struct bell_out_node *rest = q->head->next;
-    q->head->next = NULL;
-    q->tail = q->head;
-    q->bytes = q->head->blob->size - q->sent_bytes;
-    q->frames = q->head->frames;
+    /* Blobs are kept whole: frames may lie behind the kept bytes, none is cut. */
+    struct bell_out_node *last = q->head;
+    size_t whole = last->blob->size;
+    uint32_t frames = last->frames;
+    while (whole < kept) {
+        last = last->next;
+        whole += last->blob->size;
+        frames += last->frames;
+    }
+    struct bell_out_node *rest = last->next;
+    last->next = NULL;
+    q->tail = last;
+    q->bytes = whole - q->sent_bytes;
+    q->frames = frames;
     while (rest != NULL) {
         struct bell_out_node *next = rest->next;
         bell_blob_unref(rest->blob);

@@ -23,6 +23,7 @@ struct bell_out_queue {
     struct bell_out_node *tail; /* (borrowed) last of the list */
     size_t sent_bytes;          /* of the head's blob */
     size_t bytes;               /* waiting, what is sent of the head left out */
+    size_t kept_bytes;          /* of those, at the front: not dropped by drop_unsent */
     uint32_t frames;            /* waiting or partly sent */
 };
 
@@ -39,9 +40,11 @@ BELL_NODISCARD bell_status bell_out_queue_share(struct bell_out_queue *q, struct
 int bell_out_queue_gather(const struct bell_out_queue *q, struct iovec *pieces, int max);
 /* So many bytes of what was gathered have been taken. */
 void bell_out_queue_consume(struct bell_out_queue *q, size_t count);
+/* What waits now is kept by later drops: the peer needs it to understand anything behind it. */
+void bell_out_queue_keep(struct bell_out_queue *q);
 /*
- * Drops everything but the blob that is partly sent, so that what follows begins at a frame
- * boundary.
+ * Drops everything behind the blob that is partly sent and behind what is kept, so that what
+ * follows begins at a frame boundary.
  */
 void bell_out_queue_drop_unsent(struct bell_out_queue *q);
 

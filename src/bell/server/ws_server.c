@@ -200,18 +200,26 @@ static struct bell_connection *find_here(const struct bell_ws_server *ws,
     return c;
 }
 
+/* Nobody can be told that a frame was not queued: without it the connection must not go on. */
+static void frame_deliver(struct bell_connection *c, struct bell_blob *frame)
+{
+    bell_status st = bell_ws_session_send_blob(c, frame);
+    if (st == BELL_ENOMEM) {
+        bell_ws_session_doom(c, st);
+    }
+}
+
 static void publish_here(struct bell_ws_server *ws, struct bell_server_loop *home, bell_slice topic,
                          struct bell_blob *frame, bell_conn except)
 {
     size_t count;
     const struct bell_topic_member *members =
         bell_topic_members(ws->loops[home->loop.index].topics, topic, &count);
-    /* Sending calls nothing back and changes no subscription: see room_check in ws_session.c. */
+    /* Sending calls nothing back and changes no subscription: see bell_ws_session_doom. */
     for (size_t i = 0; i < count; i++) {
         struct bell_connection *c = members[i].subscriber;
         if (except == 0 || bell_connection_handle(c) != except) {
-            bell_status st = bell_ws_session_send_blob(c, frame);
-            (void)st; /* a slow receiver is doomed there; the others do not notice */
+            frame_deliver(c, frame);
         }
     }
 }
@@ -227,8 +235,7 @@ static void broadcast_one(struct bell_connection *c, void *user)
     const struct broadcast *b = user;
     if (c->phase == BELL_CONNECTION_WEBSOCKET && c->u.ws.server == b->ws &&
         bell_connection_handle(c) != b->except) {
-        bell_status st = bell_ws_session_send_blob(c, b->frame);
-        (void)st; /* as in publish_here */
+        frame_deliver(c, b->frame);
     }
 }
 
@@ -243,16 +250,16 @@ static void mail_deliver(struct bell_mail *mail)
 {
     struct ws_mail *m = (struct ws_mail *)(void *)mail;
     struct bell_connection *c = find_here(m->ws, m->home, m->conn);
-    bell_status st = BELL_OK;
     switch ((enum mail_kind)m->kind) {
     case MAIL_SEND:
         if (c != NULL) {
-            st = bell_ws_session_send_blob(c, m->frame);
+            frame_deliver(c, m->frame);
         }
         break;
     case MAIL_CLOSE:
-        if (c != NULL) {
-            st = bell_ws_session_close(c, m->code, blob_slice(m->frame));
+        if (c != NULL && bell_ws_session_close(c, m->code, blob_slice(m->frame),
+                                               BELL_CLOSED_BY_US) == BELL_ENOMEM) {
+            bell_ws_session_doom(c, BELL_ENOMEM);
         }
         break;
     case MAIL_ABORT:
@@ -272,8 +279,6 @@ static void mail_deliver(struct bell_mail *mail)
         break;
     }
     }
-    (void)st; /* the sender is gone: a full queue has doomed the connection, a closed one is no news
-               */
     mail_free(m);
 }
 
@@ -351,7 +356,7 @@ bell_status bell_ws_close(struct bell_ws_server *ws, bell_conn conn, uint16_t co
     }
     if (is_here(home)) {
         struct bell_connection *c = find_here(ws, home, conn);
-        return c == NULL ? BELL_ECLOSED : bell_ws_session_close(c, code, reason);
+        return c == NULL ? BELL_ECLOSED : bell_ws_session_close(c, code, reason, BELL_CLOSED_BY_US);
     }
     struct bell_blob *text = blob_of(reason);
     if (text == NULL) {
@@ -362,21 +367,21 @@ bell_status bell_ws_close(struct bell_ws_server *ws, bell_conn conn, uint16_t co
         (struct ws_mail){.ws = ws, .conn = conn, .frame = text, .code = code, .kind = MAIL_CLOSE});
 }
 
-void bell_ws_abort(struct bell_ws_server *ws, bell_conn conn)
+bell_status bell_ws_abort(struct bell_ws_server *ws, bell_conn conn)
 {
     struct bell_server_loop *home = home_of(ws, conn);
     if (home == NULL) {
-        return;
+        return BELL_ECLOSED;
     }
-    if (is_here(home)) {
-        struct bell_connection *c = find_here(ws, home, conn);
-        if (c != NULL) {
-            bell_ws_session_abort(c);
-        }
-        return;
+    if (!is_here(home)) {
+        return mail_post(home, (struct ws_mail){.ws = ws, .conn = conn, .kind = MAIL_ABORT});
     }
-    bell_status st = mail_post(home, (struct ws_mail){.ws = ws, .conn = conn, .kind = MAIL_ABORT});
-    (void)st; /* without memory the heartbeat will find it */
+    struct bell_connection *c = find_here(ws, home, conn);
+    if (c == NULL) {
+        return BELL_ECLOSED;
+    }
+    bell_ws_session_abort(c);
+    return BELL_OK;
 }
 
 bell_status bell_ws_run(struct bell_ws_server *ws, bell_conn conn, bell_ws_task_fn task, void *user)

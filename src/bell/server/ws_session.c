@@ -28,11 +28,18 @@ static bool is_above_mark(const struct bell_connection *c)
     return out->bytes > o->max_queue_bytes / 2 || out->frames > o->max_queue_messages / 4;
 }
 
-/*
- * A frame that would pass the limit dooms the connection. Nothing is called back from here, since a
- * publish may be walking its subscribers; the next tick tells the component. An empty queue takes a
- * frame of any size.
- */
+void bell_ws_session_doom(struct bell_connection *c, bell_status why)
+{
+    struct bell_ws_session *ws = &c->u.ws;
+    if (ws->state == BELL_WS_OPEN) {
+        ws->state = BELL_WS_DOOMED;
+        ws->doom = why;
+        bell_out_queue_drop_unsent(&c->stream.out);
+        bell_connection_set_deadline(c, c->home->loop.now_ms);
+    }
+}
+
+/* A frame that would pass the limit dooms the connection. An empty queue takes one of any size. */
 static bell_status room_check(struct bell_connection *c, size_t frame_bytes)
 {
     struct bell_ws_session *ws = &c->u.ws;
@@ -41,14 +48,12 @@ static bell_status room_check(struct bell_connection *c, size_t frame_bytes)
     if (ws->state != BELL_WS_OPEN) {
         return BELL_ECLOSED;
     }
-    if (out->bytes == 0 ||
+    if (out->bytes == out->kept_bytes || /* nothing waits but the handshake */
         (out->frames < o->max_queue_messages && frame_bytes <= o->max_queue_bytes &&
          out->bytes <= o->max_queue_bytes - frame_bytes)) {
         return BELL_OK;
     }
-    ws->state = BELL_WS_DOOMED;
-    bell_out_queue_drop_unsent(&c->stream.out);
-    bell_connection_set_deadline(c, c->home->loop.now_ms);
+    bell_ws_session_doom(c, BELL_ELIMIT);
     return BELL_ELIMIT;
 }
 
@@ -164,7 +169,8 @@ static void session_fail(struct bell_connection *c, bell_status why, uint16_t co
     session_end(c, &event, !was_told);
 }
 
-bell_status bell_ws_session_close(struct bell_connection *c, uint16_t code, bell_slice reason)
+bell_status bell_ws_session_close(struct bell_connection *c, uint16_t code, bell_slice reason,
+                                  bell_close_origin origin)
 {
     struct bell_ws_session *ws = &c->u.ws;
     if (ws->state == BELL_WS_CLOSING) {
@@ -179,7 +185,7 @@ bell_status bell_ws_session_close(struct bell_connection *c, uint16_t code, bell
         return st;
     }
     ws->state = BELL_WS_CLOSING;
-    ws->sent_code = code;
+    ws->closer = (uint8_t)origin;
     if (ws->is_above_mark) {
         ws->is_above_mark = false;
         bell_stream_receive(&c->stream, true); /* the answer must be seen */
@@ -199,7 +205,8 @@ void bell_ws_session_abort(struct bell_connection *c)
 
 void bell_ws_session_drain(struct bell_connection *c)
 {
-    bell_status st = bell_ws_session_close(c, BELL_WS_CLOSE_GOING_AWAY, bell_slice_make(NULL, 0));
+    bell_status st = bell_ws_session_close(c, BELL_WS_CLOSE_GOING_AWAY, bell_slice_make(NULL, 0),
+                                           BELL_CLOSED_BY_ENGINE);
     if (st != BELL_OK && st != BELL_ECLOSED) {
         session_end(c, NULL, true);
     }
@@ -250,15 +257,20 @@ static bool on_pong(bell_slice payload, void *user)
     return is_alive(user);
 }
 
+/* Who has closed when the peer says no more. */
+static bell_close_origin closer_of(const struct bell_ws_session *ws)
+{
+    return ws->state == BELL_WS_CLOSING ? (bell_close_origin)ws->closer : BELL_CLOSED_BY_PEER;
+}
+
 static bool on_close(uint16_t code, bell_slice reason, void *user)
 {
     struct bell_connection *c = user;
     struct bell_ws_session *ws = &c->u.ws;
-    bell_close_event event = {.reason = reason, .origin = BELL_CLOSED_BY_US, .code = code};
+    bell_close_event event = {.reason = reason, .origin = closer_of(ws), .code = code};
     bool was_told = true;
     if (ws->state != BELL_WS_CLOSING) {
         /* Section 5.5.1: the answer typically echoes the code. */
-        event.origin = BELL_CLOSED_BY_PEER;
         was_told = close_frame_queue(c, code, bell_slice_make(NULL, 0)) == BELL_OK;
     }
     session_end(c, &event, !was_told);
@@ -283,26 +295,25 @@ void bell_ws_session_on_receive(struct bell_connection *c, char *bytes, size_t n
 
 void bell_ws_session_on_end(struct bell_connection *c, bell_status why)
 {
+    bell_close_event event = {.origin = closer_of(&c->u.ws), .code = BELL_WS_CLOSE_ABNORMAL};
     if (why != BELL_OK && why != BELL_ECLOSED) {
+        event.origin = BELL_CLOSED_BY_ENGINE; /* the socket has failed */
         tell_error(c, why);
         if (!is_alive(c)) {
             return;
         }
     }
-    const bell_close_event event = {
-        .origin = c->u.ws.state == BELL_WS_CLOSING ? BELL_CLOSED_BY_US : BELL_CLOSED_BY_PEER,
-        .code = BELL_WS_CLOSE_ABNORMAL};
     session_end(c, &event, why != BELL_OK);
 }
 
 void bell_ws_session_on_sent(struct bell_connection *c)
 {
     struct bell_ws_session *ws = &c->u.ws;
-    if (!ws->is_above_mark) {
-        return;
+    if (ws->is_above_mark || c->stream.out.bytes > 0) {
+        /* It takes what has waited: alive, though we do not read it or our Ping still waits. */
+        c->active_ms = c->home->loop.now_ms;
     }
-    c->active_ms = c->home->loop.now_ms; /* it takes what we send, though we do not read it */
-    if (is_above_mark(c)) {
+    if (!ws->is_above_mark || is_above_mark(c)) {
         return;
     }
     ws->is_above_mark = false;
@@ -360,13 +371,15 @@ void bell_ws_session_on_time(struct bell_connection *c, uint64_t now_ms)
         break;
     case BELL_WS_CLOSING: {
         /* The peer has not answered our Close frame in time (section 7.1.1). */
-        const bell_close_event event = {.origin = BELL_CLOSED_BY_US,
+        const bell_close_event event = {.origin = closer_of(&c->u.ws),
                                         .code = BELL_WS_CLOSE_ABNORMAL};
         session_end(c, &event, true);
         break;
     }
     case BELL_WS_DOOMED:
-        session_fail(c, BELL_ELIMIT, BELL_WS_CLOSE_TRY_LATER);
+        session_fail(c, c->u.ws.doom,
+                     c->u.ws.doom == BELL_ELIMIT ? BELL_WS_CLOSE_TRY_LATER
+                                                 : BELL_WS_CLOSE_INTERNAL_ERROR);
         break;
     case BELL_WS_DONE:
         break;
@@ -382,6 +395,7 @@ void bell_ws_session_begin(struct bell_connection *c, struct bell_ws_server *ser
     ws->server = server;
     ws->subprotocol = subprotocol;
     ws->state = BELL_WS_OPEN;
+    bell_out_queue_keep(&c->stream.out);
     bell_ws_assembler_init(&ws->assembler, BELL_WS_SERVER, server->options.max_frame_bytes,
                            server->options.max_message_bytes);
     atomic_fetch_add(&ws_loop_of(c)->connections, 1);

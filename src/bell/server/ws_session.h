@@ -2,7 +2,7 @@
  * WebSocket session: the part of a connection's life between the handshake and its end.
  *
  *     OPEN --our Close frame--> CLOSING --peer's Close, time-out--> DONE
- *       |\--queue limit--> DOOMED --next tick: on_error, Close 1013--> DONE
+ *       |\--queue limit, no memory--> DOOMED --next tick: on_error, Close 1013 or 1011--> DONE
  *       \--peer's Close, broken rule, end of stream--> DONE
  *
  * on_close runs on the way to DONE. Loop thread only.
@@ -35,8 +35,9 @@ struct bell_ws_session {
     const bell_close_event
         *event;          /* (borrowed while ending) what on_close will be told; NULL = 1006 */
     uint64_t ping_ms;    /* when the last Ping of ours went out */
-    uint16_t sent_code;  /* CLOSING: of our Close frame */
+    bell_status doom;    /* DOOMED: why */
     uint8_t state;       /* enum bell_ws_state */
+    uint8_t closer;      /* CLOSING: bell_close_origin of our Close frame */
     uint8_t subprotocol; /* 1 + index in the server's list; 0 = none */
     bool is_above_mark;  /* the queue has passed half of its limit: receiving pauses */
 };
@@ -59,9 +60,15 @@ BELL_NODISCARD bell_status bell_ws_session_send(struct bell_connection *c,
                                                 enum bell_ws_opcode opcode, bell_slice payload);
 BELL_NODISCARD bell_status bell_ws_session_send_blob(struct bell_connection *c,
                                                      struct bell_blob *frame);
-/* As bell_ws_close; the code and reason have been checked. */
+/*
+ * Ends the session at the next tick, since somebody else's publish may be walking its subscribers
+ * now; till then nothing more is sent. For what nobody waits to be told: a message that the caller
+ * of a send could not be told of must not be missing without a trace.
+ */
+void bell_ws_session_doom(struct bell_connection *c, bell_status why);
+/* As bell_ws_close; the code and reason have been checked. origin: on whose behalf. */
 BELL_NODISCARD bell_status bell_ws_session_close(struct bell_connection *c, uint16_t code,
-                                                 bell_slice reason);
+                                                 bell_slice reason, bell_close_origin origin);
 void bell_ws_session_abort(struct bell_connection *c);
 
 #endif

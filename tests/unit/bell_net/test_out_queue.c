@@ -128,6 +128,37 @@ static void dropping_keeps_what_is_partly_sent(void **state)
     assert_int_equal(bell_mem_live(), 0);
 }
 
+static void dropping_keeps_what_was_to_be_kept(void **state)
+{
+    (void)state;
+    enum { KEPT = 3000 };
+    for (size_t sent = 0; sent <= KEPT; sent += 500) {
+        struct bell_out_queue q = {0};
+        char got[2 * KEPT];
+        size_t n = 0;
+        for (char fill = 'a'; fill <= 'c'; fill++) {
+            struct bell_blob *b = blob(fill, KEPT / 3);
+            assert_int_equal(bell_out_queue_share(&q, b), BELL_OK);
+            bell_blob_unref(b);
+        }
+        bell_out_queue_keep(&q);
+        struct bell_blob *dropped = blob('d', KEPT);
+        assert_int_equal(bell_out_queue_share(&q, dropped), BELL_OK);
+        bell_blob_unref(dropped);
+        take(&q, sent, got, &n);
+        assert_int_equal(q.kept_bytes, KEPT - sent);
+        bell_out_queue_drop_unsent(&q);
+        assert_int_equal(q.bytes, KEPT - sent);
+        assert_int_equal(bell_out_queue_copy(&q, BELL_LIT("close"), BELL_LIT("")), BELL_OK);
+        take(&q, 2 * KEPT, got, &n);
+        assert_int_equal(n, KEPT + 5);
+        assert_memory_equal(got + KEPT, "close", 5);
+        assert_true(got[0] == 'a' && got[KEPT - 1] == 'c');
+        assert_int_equal(q.frames, 0);
+        assert_int_equal(bell_mem_live(), 0);
+    }
+}
+
 static void a_failed_allocation_appends_nothing(void **state)
 {
     (void)state;
@@ -161,6 +192,7 @@ int main(void)
         cmocka_unit_test(keeps_order_whatever_is_shared_or_copied_and_however_it_is_taken),
         cmocka_unit_test(a_shared_blob_is_never_written_to),
         cmocka_unit_test(dropping_keeps_what_is_partly_sent),
+        cmocka_unit_test(dropping_keeps_what_was_to_be_kept),
         cmocka_unit_test(a_failed_allocation_appends_nothing),
         cmocka_unit_test(an_empty_queue_holds_no_memory),
     };

@@ -754,7 +754,7 @@ static void draining_says_1001_and_ends_when_all_have_gone(void **state)
     peer_close(&p);
     peer_close(&idle);
     bell_io_server_wait(w.io);
-    ASSERT_TOLD("open", "close 1001 us ");
+    ASSERT_TOLD("open", "close 1001 engine ");
     world_stop(&w);
 }
 

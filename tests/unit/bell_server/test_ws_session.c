@@ -1,0 +1,262 @@
+/*
+ * WebSocket sessions at their limits: queues that are full or cannot grow, peers that take their
+ * time.
+ */
+#include "base/mem.h"
+#include "peer.h"
+#include "service.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static atomic_int opens;
+static atomic_int errors;
+static atomic_int last_error;
+static atomic_int closes;
+static atomic_int close_code;
+
+static void note_error(struct bell_ws_server *ws, bell_conn conn, bell_status error, void *user)
+{
+    (void)ws;
+    (void)conn;
+    (void)user;
+    atomic_store(&last_error, (int)error);
+    atomic_fetch_add(&errors, 1);
+}
+
+static void note_close(struct bell_ws_server *ws, bell_conn conn, const bell_close_event *e,
+                       void *user)
+{
+    (void)ws;
+    (void)conn;
+    (void)user;
+    assert_int_equal(e->origin, BELL_CLOSED_BY_ENGINE);
+    atomic_store(&close_code, e->code);
+    atomic_fetch_add(&closes, 1);
+}
+
+static void begin(struct service *s, const struct bell_component *component,
+                  const bell_ws_options *options)
+{
+    atomic_store(&opens, 0);
+    atomic_store(&errors, 0);
+    atomic_store(&closes, 0);
+    service_init(s, NULL);
+    service_add_websocket(s, component, options);
+    service_start(s, 1);
+}
+
+static void wait_for(atomic_int *count, int least)
+{
+    for (int i = 0; atomic_load(count) < least; i++) {
+        assert_true(i < 20000);
+        (void)usleep(1000);
+    }
+}
+
+static void open_ws(struct peer *p, const struct service *s)
+{
+    peer_connect(p, s->port);
+    assert_int_equal(peer_upgrade(p, "/ws", ""), 101);
+}
+
+static void expect_close(struct peer *p, const char code[2])
+{
+    static peer_frame f;
+    assert_true(peer_read_frame(p, &f));
+    assert_int_equal(f.first, 0x88);
+    assert_true(f.n >= 2);
+    assert_memory_equal(f.payload, code, 2);
+}
+
+/* ---- limits ---- */
+
+static const size_t SMALL_QUEUE_BYTES = 10000;
+
+static void send_too_much_at_once(struct bell_ws_server *ws, bell_conn conn,
+                                  const struct bell_http_request *request, void *user)
+{
+    static char message[6000];
+    (void)request;
+    (void)user;
+    const bell_slice data = bell_slice_make(message, sizeof message);
+    assert_int_equal(bell_ws_send(ws, conn, BELL_BINARY, data), BELL_OK);
+    assert_int_equal(bell_ws_send(ws, conn, BELL_BINARY, data), BELL_ELIMIT);
+    assert_int_equal(bell_ws_send(ws, conn, BELL_BINARY, BELL_LIT("x")), BELL_ECLOSED);
+}
+
+static void the_handshake_is_answered_though_the_queue_overflows_in_on_open(void **state)
+{
+    (void)state;
+    static const struct bell_component component = {
+        .on_open = send_too_much_at_once, .on_error = note_error, .on_close = note_close};
+    struct service s;
+    struct peer p;
+    bell_ws_options o;
+    bell_ws_options_init(&o);
+    o.max_queue_bytes = SMALL_QUEUE_BYTES;
+    begin(&s, &component, &o);
+    open_ws(&p, &s);
+    expect_close(&p, "\x03\xf5");
+    assert_int_equal(peer_read_to_end(&p), 0);
+    wait_for(&closes, 1);
+    assert_int_equal(atomic_load(&errors), 1);
+    assert_int_equal(atomic_load(&last_error), BELL_ELIMIT);
+    assert_int_equal(atomic_load(&close_code), 1013);
+    peer_close(&p);
+    service_finish(&s);
+}
+
+static void send_one_that_is_larger_than_the_queue(struct bell_ws_server *ws, bell_conn conn,
+                                                   const struct bell_http_request *request,
+                                                   void *user)
+{
+    static char message[20000];
+    (void)request;
+    (void)user;
+    assert_int_equal(bell_ws_send(ws, conn, BELL_BINARY, bell_slice_make(message, sizeof message)),
+                     BELL_OK);
+}
+
+static void the_first_message_may_be_larger_than_the_queue(void **state)
+{
+    (void)state;
+    static const struct bell_component component = {.on_open =
+                                                        send_one_that_is_larger_than_the_queue};
+    static peer_frame f;
+    struct service s;
+    struct peer p;
+    bell_ws_options o;
+    bell_ws_options_init(&o);
+    o.max_queue_bytes = SMALL_QUEUE_BYTES;
+    begin(&s, &component, &o);
+    open_ws(&p, &s);
+    assert_true(peer_read_frame(&p, &f) && f.n == 20000);
+    peer_close(&p);
+    service_finish(&s);
+}
+
+/* ---- memory ---- */
+
+static void join(struct bell_ws_server *ws, bell_conn conn, const struct bell_http_request *request,
+                 void *user)
+{
+    (void)request;
+    (void)user;
+    assert_int_equal(bell_ws_subscribe(ws, conn, BELL_LIT("news")), BELL_OK);
+    atomic_fetch_add(&opens, 1);
+}
+
+/* "publish" or "broadcast": so that there is no memory to queue it for the first subscriber. */
+static void tell_with_little_memory(struct bell_ws_server *ws, bell_conn conn,
+                                    const bell_message *m, void *user)
+{
+    (void)user;
+    if (bell_slice_equal(m->data, BELL_LIT("publish"))) {
+        bell_mem_fail_at(3); /* frame, name, place in the queue */
+        assert_int_equal(bell_ws_publish(ws, BELL_LIT("news"), BELL_TEXT, m->data, conn), BELL_OK);
+    } else {
+        bell_mem_fail_at(2); /* frame, place in the queue */
+        assert_int_equal(bell_ws_broadcast(ws, BELL_TEXT, m->data, conn), BELL_OK);
+    }
+    assert_true(bell_mem_failed());
+}
+
+static void who_misses_a_message_for_want_of_memory_is_closed(void **state)
+{
+    (void)state;
+    static const struct bell_component component = {.on_open = join,
+                                                    .on_message = tell_with_little_memory,
+                                                    .on_error = note_error,
+                                                    .on_close = note_close};
+    static const char *const WAYS[] = {"publish", "broadcast"};
+    for (size_t i = 0; i < sizeof WAYS / sizeof WAYS[0]; i++) {
+        static struct peer peers[3];
+        static peer_frame f;
+        struct service s;
+        begin(&s, &component, NULL);
+        for (int j = 0; j < 3; j++) {
+            open_ws(&peers[j], &s);
+            wait_for(&opens, j + 1);
+        }
+        peer_send_frame(&peers[2], 1, bell_slice_from(WAYS[i]));
+        expect_close(&peers[0], "\x03\xf3");
+        peer_send_frame(&peers[0], 8, BELL_LIT("\x03\xf3"));
+        assert_true(peer_read_frame(&peers[1], &f));
+        assert_memory_equal(f.payload, WAYS[i], f.n);
+        wait_for(&closes, 1);
+        assert_int_equal(atomic_load(&errors), 1);
+        assert_int_equal(atomic_load(&last_error), BELL_ENOMEM);
+        assert_int_equal(atomic_load(&close_code), 1011);
+        bell_io_server_stop(s.io);
+        for (int j = 0; j < 3; j++) {
+            peer_close(&peers[j]);
+        }
+        service_finish(&s);
+    }
+}
+
+/* ---- time ---- */
+
+enum { MUCH_BYTES = 8 * 1024 * 1024 };
+
+static void send_much(struct bell_ws_server *ws, bell_conn conn,
+                      const struct bell_http_request *request, void *user)
+{
+    static char message[16 * 1024];
+    (void)request;
+    (void)user;
+    for (int i = 0; i < MUCH_BYTES / (int)sizeof message; i++) {
+        assert_int_equal(
+            bell_ws_send(ws, conn, BELL_BINARY, bell_slice_make(message, sizeof message)), BELL_OK);
+    }
+}
+
+static void a_slow_reader_is_alive_while_it_reads(void **state)
+{
+    (void)state;
+    static const struct bell_component component = {
+        .on_open = send_much, .on_error = note_error, .on_close = note_close};
+    static struct peer p;
+    static peer_frame f;
+    struct service s;
+    bell_ws_options o;
+    bell_ws_options_init(&o);
+    o.max_queue_bytes = (size_t)4 * MUCH_BYTES; /* so that the peer goes on being read */
+    o.heartbeat_ms = 0;
+    o.idle_timeout_ms = 500;
+    begin(&s, &component, &o);
+    peer_connect_small(&p, s.port); /* the kernel shall not hide that it reads */
+    assert_int_equal(peer_upgrade(&p, "/ws", ""), 101);
+    int frames = 0;
+    for (; frames < 300; frames++) { /* for thrice as long */
+        assert_true(peer_read_frame(&p, &f));
+        (void)usleep(5000);
+    }
+    for (; frames < MUCH_BYTES / (16 * 1024); frames++) {
+        assert_true(peer_read_frame(&p, &f));
+    }
+    assert_int_equal(peer_read_to_end(&p), 0); /* and now it is silent */
+    wait_for(&closes, 1);
+    assert_int_equal(atomic_load(&last_error), BELL_ETIMEOUT);
+    peer_close(&p);
+    service_finish(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_handshake_is_answered_though_the_queue_overflows_in_on_open),
+        cmocka_unit_test(the_first_message_may_be_larger_than_the_queue),
+        cmocka_unit_test(who_misses_a_message_for_want_of_memory_is_closed),
+        cmocka_unit_test(a_slow_reader_is_alive_while_it_reads),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
