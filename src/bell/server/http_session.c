@@ -397,11 +397,22 @@ static bell_status call_handler(struct bell_http_request *r)
     return r->state == BELL_HTTP_UNANSWERED ? answer_plain(r->c, 500, NULL, 0) : BELL_OK;
 }
 
-static bool is_websocket_path(const struct bell_http_request *r)
+static bool is_websocket_path(const struct bell_http_request *r, bell_http_match *match)
+{
+    bell_http_router_match(r->server->websockets, BELL_LIT("GET"), r->target.path, match);
+    return match->outcome == BELL_HTTP_ROUTE_FOUND;
+}
+
+/* Does a WebSocket's pattern say more of this path than that of the static files (r->match) does?
+ */
+static bool is_rather_websocket(const struct bell_http_request *r)
 {
     bell_http_match match;
-    bell_http_router_match(r->server->websockets, BELL_LIT("GET"), r->target.path, &match);
-    return match.outcome == BELL_HTTP_ROUTE_FOUND;
+    if (!is_websocket_path(r, &match)) {
+        return false;
+    }
+    bell_slice rest = bell_http_match_param(&match, BELL_LIT("*"));
+    return rest.p == NULL || rest.n < bell_http_match_param(&r->match, BELL_LIT("*")).n;
 }
 
 static bell_status route_request(struct bell_http_request *r)
@@ -415,7 +426,7 @@ static bell_status route_request(struct bell_http_request *r)
         }
         /* Static files at "/" are everywhere, and must not hide what a WebSocket's path asks for.
          */
-        if (is_websocket_path(r)) {
+        if (is_rather_websocket(r)) {
             break;
         }
         return serve_static(r, r->match.value);
@@ -429,7 +440,8 @@ static bell_status route_request(struct bell_http_request *r)
     case BELL_HTTP_ROUTE_NOT_FOUND:
         break;
     }
-    if (is_websocket_path(r)) {
+    bell_http_match match;
+    if (is_websocket_path(r, &match)) {
         return bell_upgrade_required(r, date_of(r->c), connection_field(r->c->u.http));
     }
     return answer_plain(r->c, 404, NULL, 0);
