@@ -17,8 +17,10 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-/* Most pieces of one send. */
-enum { BELL_IO_MAX_PIECES = 64 };
+enum {
+    BELL_IO_MAX_PIECES = 64,                /* of one send */
+    BELL_IO_MAX_RECEIVE_BYTES = 256 * 1024, /* of one on_receive */
+};
 
 struct bell_io;
 

@@ -18,7 +18,6 @@
 enum {
     EVENTS_PER_TURN = 512,
     ACCEPTS_PER_TURN = 64, /* of one listener */
-    RECEIVE_BYTES = 256 * 1024,
 };
 
 struct bell_io {
@@ -27,7 +26,7 @@ struct bell_io {
     int epoll_fd;
     int wake_fd;
     struct epoll_event ready[EVENTS_PER_TURN];
-    char received[RECEIVE_BYTES];
+    char received[BELL_IO_MAX_RECEIVE_BYTES];
 };
 
 static bell_status from_errno(int error)
@@ -156,8 +155,13 @@ bell_status bell_io_send(struct bell_io *io, struct bell_io_handle *h, const str
 
 void bell_io_close(struct bell_io *io, struct bell_io_handle *h)
 {
-    (void)io; /* closing the last descriptor of a socket removes it from the epoll set */
     if (h->fd >= 0) {
+        /* Closing alone removes it only when no other descriptor of the socket is left, such as
+         * that of a child process which is about to be something else. */
+        if (h->is_registered) {
+            (void)epoll_ctl(io->epoll_fd, EPOLL_CTL_DEL, h->fd, NULL);
+            h->is_registered = false;
+        }
         (void)close(h->fd);
         h->fd = -1;
         h->is_receiving = false;
@@ -235,9 +239,7 @@ static void handle_ready(struct bell_io *io, struct bell_io_handle *h, uint32_t 
     }
     if ((what & EPOLLOUT) != 0 && h->is_send_waiting) {
         h->is_send_waiting = false;
-        if (interest_update(io, h) == BELL_OK) {
-            io->events.on_sent(h, BELL_OK, 0, io->user);
-        }
+        io->events.on_sent(h, interest_update(io, h), 0, io->user);
         if (h->fd < 0) {
             return;
         }

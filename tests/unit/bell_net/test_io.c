@@ -1,0 +1,230 @@
+/*
+ * What every I/O back end promises (bell/net/io.h), on pairs of connected sockets.
+ */
+#include "base/mem.h"
+#include "bell/net/io.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* What was told since the last look. */
+static struct {
+    int awake;
+    int wakes;
+    int receives;
+    int ends;
+    int sents;
+    bool awake_was_first;
+    bell_status status;
+    size_t n;
+    char bytes[64];
+} told;
+
+static void on_awake(void *user)
+{
+    (void)user;
+    told.awake++;
+    told.awake_was_first = told.receives == 0 && told.sents == 0 && told.wakes == 0;
+}
+
+static void on_receive(struct bell_io_handle *h, bell_status st, char *bytes, size_t n, void *user)
+{
+    (void)h;
+    (void)user;
+    told.receives++;
+    told.ends += st == BELL_OK && n == 0;
+    told.status = st;
+    told.n = n;
+    memcpy(told.bytes, bytes, n < sizeof told.bytes ? n : sizeof told.bytes);
+}
+
+static void on_sent(struct bell_io_handle *h, bell_status st, size_t n, void *user)
+{
+    (void)h;
+    (void)n;
+    (void)user;
+    told.sents++;
+    told.status = st;
+}
+
+static void on_wake(void *user)
+{
+    (void)user;
+    told.wakes++;
+}
+
+static struct bell_io *io;
+static struct bell_io_handle handle;
+static int peer;
+
+static int set_up(void **state)
+{
+    static const bell_io_events EVENTS = {
+        .on_awake = on_awake, .on_receive = on_receive, .on_sent = on_sent, .on_wake = on_wake};
+    int fds[2];
+    (void)state;
+    memset(&told, 0, sizeof told);
+    assert_int_equal(bell_io_create(&EVENTS, NULL, &io), BELL_OK);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+    assert_int_equal(bell_io_open(io, &handle, fds[0], BELL_IO_STREAM), BELL_OK);
+    peer = fds[1];
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    bell_io_close(io, &handle);
+    bell_io_destroy(io);
+    (void)close(peer);
+    assert_int_equal(bell_mem_live(), 0);
+    return 0;
+}
+
+static void turn(int timeout_ms)
+{
+    memset(&told, 0, sizeof told);
+    assert_int_equal(bell_io_turn(io, timeout_ms), BELL_OK);
+}
+
+static void tells_bytes_then_the_end_once(void **state)
+{
+    (void)state;
+    assert_int_equal(bell_io_receive(io, &handle, true), BELL_OK);
+    assert_int_equal(write(peer, "hello", 5), 5);
+    turn(-1);
+    assert_int_equal(told.receives, 1);
+    assert_int_equal(told.n, 5);
+    assert_memory_equal(told.bytes, "hello", 5);
+    assert_int_equal(shutdown(peer, SHUT_WR), 0);
+    turn(-1);
+    assert_int_equal(told.ends, 1);
+    turn(0);
+    assert_int_equal(told.receives, 0);
+}
+
+static void tells_the_end_of_the_wait_before_anything_else(void **state)
+{
+    (void)state;
+    turn(1);
+    assert_int_equal(told.awake, 1);
+    assert_int_equal(bell_io_receive(io, &handle, true), BELL_OK);
+    assert_int_equal(write(peer, "x", 1), 1);
+    bell_io_wake(io);
+    turn(-1);
+    assert_int_equal(told.awake, 1);
+    assert_int_equal(told.receives, 1);
+    assert_int_equal(told.wakes, 1);
+    assert_true(told.awake_was_first);
+}
+
+static void who_does_not_receive_is_told_no_bytes(void **state)
+{
+    (void)state;
+    assert_int_equal(bell_io_receive(io, &handle, true), BELL_OK);
+    assert_int_equal(bell_io_receive(io, &handle, false), BELL_OK);
+    assert_int_equal(write(peer, "x", 1), 1);
+    turn(0);
+    assert_int_equal(told.receives, 0);
+    assert_int_equal(bell_io_receive(io, &handle, true), BELL_OK);
+    turn(0);
+    assert_int_equal(told.n, 1);
+}
+
+static void a_dead_peer_is_told_to_who_does_not_receive(void **state)
+{
+    (void)state;
+    assert_int_equal(bell_io_receive(io, &handle, true), BELL_OK);
+    assert_int_equal(bell_io_receive(io, &handle, false), BELL_OK);
+    (void)close(peer);
+    turn(0);
+    assert_int_equal(told.receives, 1);
+    assert_int_equal(told.status, BELL_ECLOSED);
+}
+
+static void a_send_that_does_not_fit_is_told_when_it_may_go_on(void **state)
+{
+    (void)state;
+    static char bytes[1 << 20];
+    struct iovec piece = {bytes, sizeof bytes};
+    size_t sent = 0;
+    bell_status st;
+    while ((st = bell_io_send(io, &handle, &piece, 1, &sent)) == BELL_OK) {
+        assert_true(sent > 0);
+    }
+    assert_int_equal(st, BELL_EAGAIN);
+    turn(0);
+    assert_int_equal(told.sents, 0);
+    while (read(peer, bytes, sizeof bytes) > 0) {
+    }
+    turn(0);
+    assert_int_equal(told.sents, 1);
+    assert_int_equal(told.status, BELL_OK);
+    turn(0);
+    assert_int_equal(told.sents, 0);
+    assert_int_equal(bell_io_send(io, &handle, &piece, 1, &sent), BELL_OK);
+    (void)close(peer);
+    assert_int_equal(bell_io_send(io, &handle, &piece, 1, &sent), BELL_ECLOSED);
+}
+
+/* As after a fork, until the child has closed what it does not need. */
+static void closing_forgets_a_socket_that_others_hold(void **state)
+{
+    (void)state;
+    int fds[2];
+    int other = dup(handle.fd);
+    assert_true(other >= 0);
+    assert_int_equal(bell_io_receive(io, &handle, true), BELL_OK);
+    bell_io_close(io, &handle);
+    assert_int_equal(write(peer, "x", 1), 1);
+    (void)close(peer);
+    /* The memory of the handle is used again. */
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+    assert_int_equal(bell_io_open(io, &handle, fds[0], BELL_IO_STREAM), BELL_OK);
+    peer = fds[1];
+    turn(0);
+    assert_int_equal(told.receives, 0);
+    (void)close(other);
+}
+
+static void *wake(void *user)
+{
+    bell_io_wake(user);
+    bell_io_wake(user);
+    return NULL;
+}
+
+static void any_thread_wakes_it(void **state)
+{
+    (void)state;
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, wake, io), 0);
+    turn(-1);
+    assert_int_equal(told.wakes, 1);
+    (void)pthread_join(thread, NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(tells_bytes_then_the_end_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(tells_the_end_of_the_wait_before_anything_else, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(who_does_not_receive_is_told_no_bytes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_dead_peer_is_told_to_who_does_not_receive, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_send_that_does_not_fit_is_told_when_it_may_go_on, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(closing_forgets_a_socket_that_others_hold, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(any_thread_wakes_it, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
