@@ -419,8 +419,10 @@ static void opening_a_store_may_fail_anywhere(void **state)
     (void)state;
     int64_t live = bell_mem_live();
     bool was_reached = true;
-    /* The schema alone takes SQLite many hundred allocations: of the later ones every eleventh will
-     * do. */
+    /*
+     * The schema alone takes SQLite many hundred allocations: of the later ones every eleventh
+     * will do.
+     */
     for (int64_t n = 1; was_reached; n += n < 150 ? 1 : 11) {
         char folder[DESK_FOLDER_BYTES];
         char why[STORE_WHY_BYTES];

@@ -23,8 +23,10 @@
 
 enum { KILLS = 24, TALKS = 20, ACKS_MAX = 500000, LONGEST_RUN_US = 60000, HEX_BYTES = 33 };
 
-/* What the process tells of an acknowledged message; below PIPE_BUF, so it arrives whole or not at
- * all. */
+/*
+ * What the process tells of an acknowledged message; below PIPE_BUF, so it arrives whole or not at
+ * all.
+ */
 struct ack {
     desk_id id;
     int64_t conversation;

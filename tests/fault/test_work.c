@@ -87,10 +87,10 @@ static size_t post_some(struct fixture *f, struct post posts[POSTS], uint8_t rou
 {
     f->answered = 0;
     f->published = 0;
-    for (uint8_t i = 0; i < POSTS; i++) {
+    for (unsigned i = 0; i < POSTS; i++) {
         posts[i] = (struct post){.item = {.run = run_post, .done = on_done}, .fixture = f};
         posts[i].command =
-            (struct visitor_command_post){.id = {{round, i}}, .text = BELL_LIT("text")};
+            (struct visitor_command_post){.id = {{round, (uint8_t)i}}, .text = BELL_LIT("text")};
         assert_int_equal(work_submit(f->work, WORK_WRITE, &posts[i].item), BELL_OK);
     }
     (void)pthread_mutex_lock(&f->lock);

@@ -23,15 +23,18 @@ struct password_hash {
     char text[PASSWORD_HASH_BYTES];
 };
 
-/* Slow. The password has 10 to 200 characters, else ERROR_BAD_FIELD; ERROR_BUSY when memory is
- * short. No transaction needed. */
+/*
+ * Slow. The password has 10 to 200 characters, else ERROR_BAD_FIELD; ERROR_BUSY when memory is
+ * short. No transaction needed.
+ */
 struct outcome password_hash(bell_slice password, struct password_hash *out);
 
 /*
  * ERROR_FORBIDDEN  the actor is no owner
- * ERROR_EXISTS     an agent that is not removed has this e-mail (letter case of ASCII does not
- * matter) ERROR_BAD_FIELD  an e-mail that cannot be one, or a blank name; ERROR_TOO_LONG ERROR_BUSY
- * AGENT_EVENT_WELCOME_AGENTS_MAX agents exist, removed ones included
+ * ERROR_EXISTS     somebody who is not removed has this e-mail, in whatever letter case
+ * ERROR_BAD_FIELD  an e-mail that cannot be one, or a blank name
+ * ERROR_TOO_LONG
+ * ERROR_BUSY       AGENT_EVENT_WELCOME_AGENTS_MAX agents exist, removed ones included
  *
  * out->connected is false; its texts are those of the request.
  */
@@ -66,7 +69,9 @@ struct outcome account_find(struct tx *tx, bell_slice email, struct bell_arena *
 
 /* Reads. Is there nobody yet who is owner? */
 struct outcome setup_is_needed(struct tx *tx, bool *out);
-/* At each start: with no owner makes a new one-time token (*has true), else removes what there was.
+/*
+ * At each start: with no owner makes a new one-time token (*has true), else removes what there
+ * was.
  */
 struct outcome setup_renew(struct tx *tx, bool *has, desk_secret *out);
 /*

@@ -20,14 +20,16 @@
  * Stores an answer. When nobody has the conversation the agent takes it (line joined, before the
  * answer). A repeat of an id gets the first answer, whatever else has happened since.
  *
- * ERROR_STALE    the visitor wrote after post->seen and force is not set; number says the last of
- * those ERROR_CLOSED   the conversation is closed ERROR_TOO_LONG, ERROR_BAD_FIELD  text over
- * MESSAGE_TEXT_MAX_CHARS characters, or empty
+ * ERROR_STALE      the visitor wrote after post->seen and force is not set; number: where
+ * ERROR_CLOSED     the conversation is closed
+ * ERROR_TOO_LONG   a text over MESSAGE_TEXT_MAX_CHARS characters
+ * ERROR_BAD_FIELD  a blank text
  */
 struct outcome conversation_post(struct tx *tx, int64_t agent,
                                  const struct agent_command_post *post, struct posted *out);
 
-/* Taking what one has already is done without effect. ERROR_TAKEN (agent says who), ERROR_CLOSED.
+/*
+ * Taking what one has already is done without effect. ERROR_TAKEN (agent says who), ERROR_CLOSED.
  */
 struct outcome conversation_take(struct tx *tx, int64_t agent, int64_t conversation);
 /*
@@ -35,12 +37,15 @@ struct outcome conversation_take(struct tx *tx, int64_t agent, int64_t conversat
  * ERROR_NOT_FOUND also for an unknown or removed agent, ERROR_CLOSED.
  */
 struct outcome conversation_assign(struct tx *tx, int64_t agent, int64_t conversation, int64_t to);
-/* Both without effect when it is so already. Reopening keeps who had it, if that agent still
- * exists. */
+/*
+ * Both without effect when it is so already. Reopening keeps who had it, if that agent still
+ * exists.
+ */
 struct outcome conversation_close(struct tx *tx, int64_t agent, int64_t conversation);
 struct outcome conversation_reopen(struct tx *tx, int64_t agent, int64_t conversation);
 
-/* The agent has seen everything up to number. Never goes back; above the last counts as the last.
+/*
+ * The agent has seen everything up to number. Never goes back; above the last counts as the last.
  */
 struct outcome conversation_read(struct tx *tx, int64_t agent, int64_t conversation,
                                  int64_t number);

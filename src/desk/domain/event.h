@@ -8,13 +8,13 @@
  *
  * Who hears of what (topics: `desk`, the visitor's, the agent's):
  *
- *   EVENT_MESSAGE        desk: desk_event message      visitor: message (but not the poster's
- * connection) EVENT_CONVERSATION   desk: desk_event conversation visitor: state, if for_visitor
- *   EVENT_RECEIPT        desk: desk_event receipt, if number > 0
- *                        visitor: receipt, if for_visitor
- *   EVENT_AGENT          desk: desk_event agent
- *   EVENT_STATUS         desk: presence
- *   EVENT_SESSION_ENDED  nobody; sockets of that session are closed with 4401
+ *                        desk                          visitor
+ *   EVENT_MESSAGE        desk_event message            message, but not the poster's connection
+ *   EVENT_CONVERSATION   desk_event conversation       state, if for_visitor
+ *   EVENT_RECEIPT        desk_event, if number > 0     receipt, if for_visitor
+ *   EVENT_AGENT          desk_event agent
+ *   EVENT_STATUS         presence
+ *   EVENT_SESSION_ENDED  nobody: sockets of that session are closed with 4401
  *
  * A live event is only a fast copy of what paging through the desk's events gives: when one command
  * changes more than EVENT_LIST_MAX things the list leaves some desk events out, and consoles see

@@ -14,7 +14,8 @@
 
 struct login_limits;
 
-/* At most attempts in window_s seconds for each address and for each account. NULL: out of memory.
+/*
+ * At most attempts in window_s seconds for each address and for each account. NULL: out of memory.
  */
 struct login_limits *login_limits_create(uint64_t attempts, uint64_t window_s);
 void login_limits_destroy(struct login_limits *limits);
@@ -25,8 +26,10 @@ void login_limits_destroy(struct login_limits *limits);
  */
 struct outcome login_allow(struct login_limits *limits, bell_slice address, bell_slice email,
                            uint64_t now_ms);
-/* A right password: what was counted at this account, and this attempt from this address, count no
- * more. */
+/*
+ * A right password: what was counted at this account, and this attempt from this address, count no
+ * more.
+ */
 void login_succeeded(struct login_limits *limits, bell_slice address, bell_slice email);
 
 /* --- passwords --- */
@@ -78,16 +81,22 @@ struct outcome session_find(struct tx *tx, const desk_secret *secret, bell_slice
 struct outcome session_touch(struct tx *tx, int64_t session, bell_slice address);
 /* Log-out. Fine when it has ended already. */
 struct outcome session_end(struct tx *tx, int64_t session);
-/* One's own, or as owner anybody's. ERROR_NOT_FOUND, also when it is another's and the actor is no
- * owner. */
+/*
+ * One's own, or as owner anybody's. ERROR_NOT_FOUND, also when it is another's and the actor is no
+ * owner.
+ */
 struct outcome session_end_other(struct tx *tx, int64_t actor, int64_t session);
-/* All of an agent but keep_session (0 = none is kept). ERROR_FORBIDDEN: another's, and the actor is
- * no owner. */
+/*
+ * All of an agent but keep_session (0 = none is kept). ERROR_FORBIDDEN: another's, and the actor
+ * is no owner.
+ */
 struct outcome session_end_all(struct tx *tx, int64_t actor, int64_t agent, int64_t keep_session);
 /* Ends sessions not used for lifetime_us. */
 struct outcome session_expire(struct tx *tx, int64_t lifetime_us);
-/* Reads. Newest use first. ERROR_FORBIDDEN as above, ERROR_NOT_FOUND: no such agent. current marks
- * own_session. */
+/*
+ * Reads. Newest use first. ERROR_FORBIDDEN as above, ERROR_NOT_FOUND: no such agent. current marks
+ * own_session.
+ */
 struct outcome session_list(struct tx *tx, int64_t actor, int64_t agent, int64_t own_session,
                             struct bell_arena *arena, struct session **items, size_t *count);
 

@@ -7,14 +7,8 @@
 #include "base/arena.h"
 #include "desk/domain/tx.h"
 
-/* Limits of a site's texts, in bytes of UTF-8 (the schema counts characters; these only bound
- * memory). */
-enum {
-    SITE_KEY_MAX_BYTES = 64,
-    SITE_NAME_MAX_BYTES = 400,
-    SITE_WELCOME_MAX_BYTES = 4000,
-    SITE_ORIGINS_MAX = 32
-};
+/* The texts have the limits of the schema (desk/proto/types.h). */
+enum { SITE_KEY_MAX_BYTES = 64, SITE_ORIGINS_MAX = 32 };
 
 struct site_entry {
     int64_t number;
@@ -26,7 +20,9 @@ struct site_entry {
 
 /* A fresh data folder gets the site "demo". Writes; does nothing when there is any site. */
 struct outcome site_ensure_demo(struct tx *tx);
-/* ERROR_BAD_FIELD for a wrong key, name, welcome or origin; ERROR_EXISTS. entry->number is ignored.
+/*
+ * ERROR_BAD_FIELD for a wrong key, name, welcome or origin; ERROR_EXISTS. entry->number is
+ * ignored.
  */
 struct outcome site_add(struct tx *tx, const struct site_entry *entry, int64_t *number);
 /* All sites by key; texts live in arena. */

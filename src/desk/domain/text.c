@@ -5,7 +5,8 @@
 
 #include <stdint.h>
 
-/* Every byte of UTF-8 but the continuation bytes 10xxxxxx begins a character (RFC 3629 section 3).
+/*
+ * Every byte of UTF-8 but the continuation bytes 10xxxxxx begins a character (RFC 3629 section 3).
  */
 static bool begins_character(char c)
 {

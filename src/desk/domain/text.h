@@ -21,8 +21,10 @@ bell_slice text_cut(bell_slice text, size_t max_characters);
 
 /* What a post may say: ERROR_NONE, ERROR_BAD_FIELD (blank), ERROR_TOO_LONG. */
 enum desk_error text_check_post(bell_slice text);
-/* A name of one line, not blank, at most max characters: ERROR_NONE, ERROR_BAD_FIELD,
- * ERROR_TOO_LONG. */
+/*
+ * A name of one line, not blank, at most max characters: ERROR_NONE, ERROR_BAD_FIELD,
+ * ERROR_TOO_LONG.
+ */
 enum desk_error text_check_name(bell_slice name, size_t max_characters);
 
 /* 254 characters are the longest that fits into a path of SMTP (RFC 5321 section 4.5.3.1.3). */

@@ -25,7 +25,8 @@ struct tx {
     int64_t event_history;     /* desk events kept for consoles to catch up; 0 = all */
 };
 
-/* How a command ended: done, or refused with a code of errors.json and the details that code has.
+/*
+ * How a command ended: done, or refused with a code of errors.json and the details that code has.
  */
 struct outcome {
     enum desk_error error;  /* ERROR_NONE: done */
@@ -49,8 +50,10 @@ static inline bool outcome_is_done(struct outcome o)
     return o.error == ERROR_NONE;
 }
 
-/* The outcome of a call of the store: BELL_OK is done, no lock or a full disk is busy, all else
- * internal. */
+/*
+ * The outcome of a call of the store: BELL_OK is done, no lock or a full disk is busy, all else
+ * internal.
+ */
 struct outcome outcome_from(bell_status st);
 
 #endif

@@ -11,7 +11,9 @@
 #include "base/arena.h"
 #include "desk/domain/tx.h"
 
-/* For whom a visitor's connection speaks; made by visitor_hello and kept as long as the connection.
+/*
+ * For whom a visitor's connection speaks; made by visitor_hello and kept as long as the
+ * connection.
  */
 struct visitor_self {
     int64_t visitor; /* number of the visitor, inside the server only */
@@ -52,8 +54,9 @@ struct posted {
  * into a closed conversation opens it again. A repeat of an id gets the first answer, whatever its
  * text.
  *
- * ERROR_RATE_LIMITED  it would open a conversation and may_open is false (retry_after_ms is left 0)
- * ERROR_TOO_LONG, ERROR_BAD_FIELD  text over MESSAGE_TEXT_MAX_CHARS characters, or empty
+ * ERROR_RATE_LIMITED  it would open a conversation and may_open is false (retry_after_ms is 0)
+ * ERROR_TOO_LONG      a text over MESSAGE_TEXT_MAX_CHARS characters
+ * ERROR_BAD_FIELD     a blank text
  */
 struct outcome visitor_post(struct tx *tx, const struct visitor_self *self,
                             const struct visitor_command_post *post, bool may_open,

@@ -133,8 +133,10 @@ bell_status store_conversation_save_receipt(struct db *db, const struct conversa
 
 /* --- as lists show them --- */
 
-/* The beginnings of two messages come from the messages themselves: lists are read far less often
- * than written. */
+/*
+ * The beginnings of two messages come from the messages themselves: lists are read far less often
+ * than written.
+ */
 #define RECORD_COLUMNS                                                                             \
     "SELECT c.number, s.key, v.id, v.name, v.email, c.state, c.agent, c.last, c.unread, "          \
     "substr(f.text, 1, 200),"                                                                      \

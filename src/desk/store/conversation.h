@@ -29,7 +29,9 @@ struct conversation_row {
     int64_t agent_read;
 };
 
-/* A place in a list: the conversation before which (in the list: after which) the next page begins.
+/*
+ * A place in a list: the conversation before which (in the list: after which) the next page
+ * begins.
  */
 struct conversation_place {
     int64_t changed_at;
@@ -45,7 +47,9 @@ BELL_NODISCARD bell_status store_conversation_of_visitor(struct db *db, int64_t 
 BELL_NODISCARD bell_status store_conversation_insert(struct db *db,
                                                      const struct conversation_row *row,
                                                      int64_t *number);
-/* Writes what a message changes: last, last_shown, last_visitor, unread, changed_at, waiting_since.
+/*
+ * Writes what a message changes: last, last_shown, last_visitor, unread, changed_at,
+ * waiting_since.
  */
 BELL_NODISCARD bell_status store_conversation_save_posted(struct db *db,
                                                           const struct conversation_row *row);

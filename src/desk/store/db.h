@@ -37,7 +37,8 @@ struct db_sql {
 
 enum db_type { DB_NULL, DB_INT, DB_TEXT, DB_BYTES };
 
-/* A parameter. Bytes are borrowed until the statement has ended (db_run returned, db_end called).
+/*
+ * A parameter. Bytes are borrowed until the statement has ended (db_run returned, db_end called).
  */
 typedef struct {
     enum db_type type;
@@ -100,7 +101,8 @@ void db_close(struct db *db);
 
 /* BELL_ESTATE when one is open already. */
 BELL_NODISCARD bell_status db_begin(struct db *db);
-/* BELL_OK: it is on disk and survives a power cut. Else nothing of it happened; it is rolled back.
+/*
+ * BELL_OK: it is on disk and survives a power cut. Else nothing of it happened; it is rolled back.
  */
 BELL_NODISCARD bell_status db_commit(struct db *db);
 /* Fine when none is open. */
@@ -117,8 +119,8 @@ int64_t db_changes(const struct db *db);
 bool db_is_writer(const struct db *db);
 
 /*
- * Two numbers for the queries to remember something during one transaction (the last event's
- * number): reads as -1 after begin, commit and every kind of rollback.
+ * A number for the queries to remember during one transaction (that of the last event): reads as -1
+ * after begin, commit and every kind of rollback.
  */
 int64_t db_note(const struct db *db);
 void db_set_note(struct db *db, int64_t note);
@@ -151,8 +153,10 @@ bool db_column_is_null(struct db_rows *rows, int column);
 /* BELL_OK when the statement ran without a failure. */
 BELL_NODISCARD bell_status db_end(struct db_rows *rows);
 
-/* For tests: the n-th statement, begin or commit of any connection from now fails with BELL_EIO; 0
- * = off. */
+/*
+ * For tests: the n-th statement, begin or commit of any connection from now fails with BELL_EIO; 0
+ * = off.
+ */
 void db_fail_at(int64_t n);
 /* For tests: did the planned failure happen? */
 bool db_failed(void);

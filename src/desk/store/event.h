@@ -19,8 +19,10 @@ struct event_row {
 /* Appends an event and tells its number: one more than the last. row->number is ignored. */
 BELL_NODISCARD bell_status store_event_append(struct db *db, const struct event_row *row,
                                               int64_t at, int64_t *number);
-/* Number of the last event, 0 = there never was one; and of the oldest kept (last + 1 when none
- * is). */
+/*
+ * Number of the last event, 0 = there never was one; and of the oldest kept (last + 1 when none
+ * is).
+ */
 BELL_NODISCARD bell_status store_event_last(struct db *db, int64_t *number);
 BELL_NODISCARD bell_status store_event_oldest(struct db *db, int64_t *number);
 /* At most limit events after a number, in order; items in arena. */

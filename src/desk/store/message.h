@@ -8,15 +8,19 @@
 #include "desk/proto/types.h"
 #include "desk/store/db.h"
 
-/* Whose ids must not repeat within a conversation: 0 for the visitor, else the number of the agent.
+/*
+ * Whose ids must not repeat within a conversation: 0 for the visitor, else the number of the
+ * agent.
  */
 enum { MESSAGE_SENDER_VISITOR = 0 };
 
 /* Place and time of the message its sender has stored with this id; BELL_ENOTFOUND. */
 BELL_NODISCARD bell_status store_message_find(struct db *db, int64_t conversation, int64_t sender,
                                               desk_id id, int64_t *number, int64_t *at);
-/* event is the number of the desk event that tells of it. BELL_EEXISTS: number or id is there
- * already. */
+/*
+ * event is the number of the desk event that tells of it. BELL_EEXISTS: number or id is there
+ * already.
+ */
 BELL_NODISCARD bell_status store_message_insert(struct db *db, int64_t event, int64_t conversation,
                                                 int64_t sender, const struct message *message);
 /*

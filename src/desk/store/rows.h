@@ -8,8 +8,10 @@
 #include "desk/proto/types.h"
 #include "desk/store/db.h"
 
-/* A copy of the column in the arena; .p is NULL when the column is. Sets *st on failure, does
- * nothing after one. */
+/*
+ * A copy of the column in the arena; .p is NULL when the column is. Sets *st on failure, does
+ * nothing after one.
+ */
 bell_slice rows_text(struct db_rows *rows, int column, struct bell_arena *arena, bell_status *st);
 /* The 16 bytes of an id; zeroed when the column is NULL. */
 desk_id rows_id(struct db_rows *rows, int column);

@@ -9,10 +9,10 @@
  *
  * What happens at each message decides the shape of the busy tables:
  *
- *   message       appended in the order of the desk's events, whose number is its key: rows of one
- * moment lie together and share pages. Its two keys begin with the conversation, so that what is
- * busy now touches few pages. sender is 0 for the visitor, else the agent: together with the
- *                 conversation it says whose ids must not repeat.
+ *   message       appended in the order of the desk's events, whose number is its key: rows of
+ *                 one moment lie together and share pages. Its two other keys begin with the
+ *                 conversation, so that what is busy now touches few pages. sender is 0 for the
+ *                 visitor, else the agent: with the conversation it says whose ids must not repeat.
  *   conversation  small rows without text: lists fetch the beginnings of two messages when they are
  *                 read. The partial indices hold what the lists show, in their order.
  */

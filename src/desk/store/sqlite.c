@@ -11,8 +11,6 @@
 #include "base/mem.h"
 
 #include <assert.h>
-#include <malloc.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 
@@ -71,70 +69,6 @@ static bool must_fail(void)
     }
     atomic_store(&has_failed, true);
     return true;
-}
-
-/* --- the process --- */
-
-static void *sqlite_malloc(int size)
-{
-    return bell_mem_alloc((size_t)size);
-}
-
-static void *sqlite_realloc(void *p, int size)
-{
-    return bell_mem_resize(p, (size_t)size);
-}
-
-static int sqlite_size(void *p)
-{
-    return p == NULL ? 0 : (int)malloc_usable_size(p);
-}
-
-static int sqlite_roundup(int size)
-{
-    return (size + 7) & ~7;
-}
-
-static int sqlite_mem_init(void *user)
-{
-    (void)user;
-    return SQLITE_OK;
-}
-
-static void sqlite_mem_shutdown(void *user)
-{
-    (void)user;
-}
-
-static int process_result = SQLITE_OK;
-
-static void prepare_process(void)
-{
-    static const struct sqlite3_mem_methods methods = {
-        .xMalloc = sqlite_malloc,
-        .xFree = bell_mem_free,
-        .xRealloc = sqlite_realloc,
-        .xSize = sqlite_size,
-        .xRoundup = sqlite_roundup,
-        .xInit = sqlite_mem_init,
-        .xShutdown = sqlite_mem_shutdown,
-    };
-    /* Whoever has used SQLite in this process before us keeps his settings: all three are wishes.
-     */
-    (void)sqlite3_config(SQLITE_CONFIG_MULTITHREAD);
-    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-    (void)sqlite3_config(SQLITE_CONFIG_MALLOC, &methods);
-    process_result = sqlite3_initialize();
-}
-
-bell_status sqlite_prepare_process(void)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    (void)pthread_once(&once, prepare_process);
-    if (process_result != SQLITE_OK) {
-        bell_log(BELL_LOG_ERROR, "store: sqlite cannot start code=%d", process_result);
-    }
-    return sqlite_status(process_result);
 }
 
 /* --- connections --- */
@@ -220,7 +154,8 @@ void db_close(struct db *db)
 
 /* --- statements --- */
 
-/* Tells of a failure once; why SQLite gave up the whole transaction is kept for what comes after.
+/*
+ * Tells of a failure once; why SQLite gave up the whole transaction is kept for what comes after.
  */
 static bell_status fail(struct db *db, int code, const char *what)
 {
@@ -242,7 +177,9 @@ static bell_status fail_planned(const char *what)
     return BELL_EIO;
 }
 
-/* The parameters must appear in the order of their numbers, since SQLite counts them by appearance.
+/*
+ * The parameters must appear in the order of their numbers, since SQLite counts them by
+ * appearance.
  */
 static bool parameters_are_in_order(sqlite3_stmt *statement)
 {
@@ -310,8 +247,10 @@ static bell_status statement_start(struct db *db, const struct db_sql *sql, cons
     if (must_fail()) {
         return fail_planned(sql->text);
     }
-    /* Without this the rest of a transaction that is gone would be committed statement by
-     * statement. */
+    /*
+     * Without this the rest of a transaction that is gone would be committed statement by
+     * statement.
+     */
     if (db->lost != BELL_OK) {
         return db->lost;
     }
@@ -445,8 +384,10 @@ void db_rollback(struct db *db)
         return;
     }
     if (sqlite3_get_autocommit(db->handle) == 0) {
-        /* Past the planned failures and without an allocation: there is no way on from a failed
-         * rollback. */
+        /*
+         * Past the planned failures and without an allocation: there is no way on from a failed
+         * rollback.
+         */
         sqlite3_stmt *statement = NULL;
         int code = SQLITE_OK;
         if (statement_get(db, &rollback_sql, &statement) == BELL_OK) {

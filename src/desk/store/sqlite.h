@@ -69,7 +69,8 @@ void checkpointer_hear(struct checkpointer *c, sqlite3 *writer, int log_pages);
 
 /* --- schema.c --- */
 
-/* Brings the schema up to date. BELL_EINVAL: newer than this program, or somebody else's database.
+/*
+ * Brings the schema up to date. BELL_EINVAL: newer than this program, or somebody else's database.
  */
 BELL_NODISCARD bell_status schema_migrate(sqlite3 *handle, char *why);
 

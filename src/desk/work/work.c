@@ -33,8 +33,10 @@ struct reader {
     atomic_uint_fast64_t *counter; /* (borrowed) of what it answered */
 };
 
-/* Written by the threads named, read by any: each number is read for itself, so relaxed order is
- * enough. */
+/*
+ * Written by the threads named, read by any: each number is read for itself, so relaxed order is
+ * enough.
+ */
 struct atomic_counters {
     atomic_uint_fast64_t writes; /* announcer */
     atomic_uint_fast64_t reads;  /* readers */

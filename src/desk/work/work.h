@@ -86,8 +86,10 @@ struct work_counters {
     uint64_t waiting;       /* now in the queues or under way */
 };
 
-/* Opens the connections and starts the threads. Statuses as db_open, BELL_ENOMEM, BELL_ELIMIT (no
- * thread to be had). */
+/*
+ * Opens the connections and starts the threads. Statuses as db_open, BELL_ENOMEM, BELL_ELIMIT (no
+ * thread to be had).
+ */
 BELL_NODISCARD bell_status work_create(const struct work_options *options, struct work **out);
 /*
  * Gives the item away to be run.

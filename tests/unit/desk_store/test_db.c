@@ -27,8 +27,10 @@ static int setup(void **state)
 
 static int64_t pragma(struct desk *desk, const char *text)
 {
-    /* The address names the statement, so each call needs its own for as long as the connection
-     * lives. */
+    /*
+     * The address names the statement, so each call needs its own for as long as the connection
+     * lives.
+     */
     static struct db_sql sql[16];
     static size_t used;
     sql[used] = (struct db_sql){text};
