@@ -61,8 +61,9 @@ BELL_NODISCARD BELL_API bell_status bell_http_server_route(struct bell_http_serv
 
 /*
  * WebSocket upgrades at this pattern go to ws (borrowed). Other requests there get 426, unless a
- * route or static prefix takes them. Only before start. As bell_http_server_route, and BELL_ELIMIT
- * over 16 WebSocket servers, BELL_ESTATE when ws belongs to another I/O server.
+ * route takes them or static files, whose prefix says as much of the path. Only before start. As
+ * bell_http_server_route, and BELL_ELIMIT over 16 WebSocket servers, BELL_ESTATE when ws belongs to
+ * another I/O server.
  */
 BELL_NODISCARD BELL_API bell_status bell_http_server_websocket(struct bell_http_server *http,
                                                                const char *pattern,
@@ -142,9 +143,9 @@ typedef struct {
 } bell_http_response;
 
 /*
- * Answers the request; everything is copied. Once per request. BELL_EINVAL a bad status or field,
- * BELL_ESTATE answered or deferred already, BELL_ENOMEM; after a failure the peer gets 500.
- * A handler that returns without answer or deferral gives 500.
+ * Answers the request; everything is copied. Once per request. BELL_EINVAL a status that is not 200
+ * to 599, a bad field, a head over 64 KiB; BELL_ESTATE answered or deferred already; BELL_ENOMEM.
+ * After a failure the peer gets 500. A handler that returns without answer or deferral gives 500.
  */
 BELL_NODISCARD BELL_API bell_status bell_http_respond(struct bell_http_request *request,
                                                       const bell_http_response *response);

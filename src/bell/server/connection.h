@@ -41,7 +41,7 @@ struct bell_connection {
     uint32_t slot;       /* from 1 */
     uint32_t generation; /* of this use of the slot */
     uint8_t phase;       /* enum bell_connection_phase */
-    uint8_t request_number; /* HTTP: counts requests, so that a late answer finds its own */
+    uint8_t request_number; /* HTTP: counts answers, so that a late one finds its own request */
     bool has_answered;      /* HTTP: silence is that of a kept connection, not of a new one */
     uint32_t patience_ms;   /* ENDING: how long the peer may take nothing of what is left */
     union {

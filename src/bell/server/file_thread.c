@@ -148,7 +148,7 @@ static void job_deliver(struct bell_mail *mail)
     struct bell_file_job *job = (struct bell_file_job *)(void *)mail;
     struct bell_connection *c = bell_connection_find(job->home, job->conn);
     if (c == NULL || c->phase != BELL_CONNECTION_HTTP || !bell_http_session_is_pending(c) ||
-        bell_http_session_number(c) != job->number) {
+        c->request_number != job->number) {
         bell_file_job_destroy(job); /* the peer has gone */
         return;
     }

@@ -17,7 +17,6 @@
 
 enum {
     MAX_PREFIX_BYTES = 512,
-    MAX_EXTRA_FIELDS = 16,
     /* A deferred request: the connection's handle with 8 of its generation's bits given to the
        request's number. */
     EXCHANGE_NUMBER_SHIFT = 56,
@@ -233,7 +232,7 @@ static bell_slice text_copy(const char *text, bool *failed)
 static bell_status fields_copy(struct bell_http_static *s, const bell_http_field *fields,
                                size_t count)
 {
-    if (count > MAX_EXTRA_FIELDS) {
+    if (count > BELL_HTTP_MAX_FILE_FIELDS) {
         return BELL_ELIMIT;
     }
     s->fields = bell_mem_zalloc_array(count, sizeof *s->fields);
@@ -423,8 +422,8 @@ struct late_answer {
     struct bell_server_loop *home;
     bell_http_exchange exchange;
     bell_http_response response;
-    struct bell_buf texts; /* (owned) what the response's slices point to */
-    bell_http_field fields[MAX_EXTRA_FIELDS];
+    struct bell_buf texts;    /* (owned) what the response's slices point to */
+    bell_http_field fields[]; /* of the response */
 };
 
 static void late_answer_discard(struct bell_mail *mail)
@@ -493,10 +492,9 @@ static bell_status response_check(const bell_http_response *response)
         .status = response->status,
     };
     struct bell_buf text;
-    bell_buf_init(&text, (size_t)64 * 1024);
-    bell_status st = response->status < 200 || response->field_count > MAX_EXTRA_FIELDS
-                         ? BELL_EINVAL
-                         : bell_http_response_write_head(&text, &head);
+    bell_buf_init(&text, BELL_HTTP_MAX_RESPONSE_HEAD_BYTES);
+    bell_status st =
+        response->status < 200 ? BELL_EINVAL : bell_http_response_write_head(&text, &head);
     bell_buf_finish(&text);
     return st == BELL_ELIMIT ? BELL_EINVAL : st;
 }
@@ -512,7 +510,9 @@ bell_status bell_http_respond_later(struct bell_http_server *http, bell_http_exc
     if (exchange == 0 || http->io == NULL || loop >= http->io->loop_count) {
         return BELL_EINVAL;
     }
-    struct late_answer *a = bell_mem_zalloc(sizeof *a);
+    /* No overflow: the check has seen the fields fit into a head. */
+    struct late_answer *a =
+        bell_mem_zalloc(sizeof *a + response->field_count * sizeof(bell_http_field));
     if (a == NULL) {
         return BELL_ENOMEM;
     }

@@ -23,7 +23,11 @@ struct bell_file_thread;
 struct bell_io_server;
 struct bell_ws_server;
 
-enum { BELL_HTTP_MAX_WEBSOCKETS = 16 };
+enum {
+    BELL_HTTP_MAX_WEBSOCKETS = 16,
+    BELL_HTTP_MAX_RESPONSE_HEAD_BYTES = 64 * 1024,
+    BELL_HTTP_MAX_FILE_FIELDS = 16, /* further fields of answers with files */
+};
 
 /* What a route leads to (bell_http_match.kind). */
 enum bell_http_route_kind { BELL_HTTP_TO_HANDLER, BELL_HTTP_TO_STATIC };

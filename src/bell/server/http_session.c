@@ -17,7 +17,6 @@
 enum http_step { STEP_HEAD, STEP_BODY, STEP_PENDING };
 
 enum {
-    RESPONSE_HEAD_MAX_BYTES = 64 * 1024,
     /* Requests that wait behind the one under way; above, the peer is not read. */
     PIPELINE_MAX_BYTES = 64 * 1024,
     /* Answers that wait to be sent; above, no further request is looked at. */
@@ -57,8 +56,9 @@ static struct bell_http_session *session_create(const struct bell_http_server *h
         return NULL;
     }
     *s = (struct bell_http_session){0};
-    bell_buf_init(&s->in, http->options.max_head_bytes + (size_t)2 * BELL_FILE_CHUNK_BYTES +
-                              PIPELINE_MAX_BYTES + http->options.max_body_bytes);
+    /* A head or what waits without a pause, and what comes with one receive. */
+    bell_buf_init(&s->in, http->options.max_head_bytes + (size_t)PIPELINE_MAX_BYTES +
+                              BELL_IO_MAX_RECEIVE_BYTES);
     bell_buf_init(&s->body, http->options.max_body_bytes);
     bell_http_parser_init(&s->parser, &http->limits, s->fields);
     return s;
@@ -115,11 +115,6 @@ void bell_http_session_begin(struct bell_connection *c)
     timer_update(c);
 }
 
-uint8_t bell_http_session_number(const struct bell_connection *c)
-{
-    return c->request_number;
-}
-
 bool bell_http_session_is_pending(const struct bell_connection *c)
 {
     return c->u.http != NULL && c->u.http->step == STEP_PENDING;
@@ -152,7 +147,7 @@ static bell_status answer_queue(struct bell_connection *c, const bell_http_respo
                                 bell_slice body)
 {
     struct bell_buf text;
-    bell_buf_init(&text, RESPONSE_HEAD_MAX_BYTES);
+    bell_buf_init(&text, BELL_HTTP_MAX_RESPONSE_HEAD_BYTES);
     bell_status st = bell_http_response_write_head(&text, head);
     if (st == BELL_OK) {
         bool has_body = !c->u.http->is_head_request && bell_http_status_has_body(head->status);
@@ -172,7 +167,7 @@ static void refuse(struct bell_connection *c, uint16_t status)
     struct bell_buf text;
     const bell_http_response_head head = {
         .date = date_of(c), .status = status, .connection = BELL_HTTP_CONNECTION_CLOSE};
-    bell_buf_init(&text, RESPONSE_HEAD_MAX_BYTES);
+    bell_buf_init(&text, BELL_HTTP_MAX_RESPONSE_HEAD_BYTES);
     bell_status st = bell_http_response_write_plain(&text, &head, c->u.http->is_head_request);
     if (st == BELL_OK) {
         st = bell_stream_send(&c->stream, bell_buf_slice(&text), bell_slice_make(NULL, 0));
@@ -195,7 +190,7 @@ static bell_status answer_plain(struct bell_connection *c, uint16_t status,
                                           .field_count = field_count,
                                           .status = status,
                                           .connection = connection_field(c->u.http)};
-    bell_buf_init(&text, RESPONSE_HEAD_MAX_BYTES);
+    bell_buf_init(&text, BELL_HTTP_MAX_RESPONSE_HEAD_BYTES);
     bell_status st = bell_http_response_write_plain(&text, &head, c->u.http->is_head_request);
     if (st == BELL_OK) {
         st = bell_stream_send(&c->stream, bell_buf_slice(&text), bell_slice_make(NULL, 0));

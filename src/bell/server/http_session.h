@@ -38,8 +38,7 @@ BELL_NODISCARD bell_status bell_http_session_queue(struct bell_connection *c,
 /* Answers the pending request and goes on with the next one. */
 BELL_NODISCARD bell_status bell_http_session_respond(struct bell_connection *c,
                                                      const bell_http_response *response);
-/* The number of the request under way or last answered; see bell_http_exchange. */
-uint8_t bell_http_session_number(const struct bell_connection *c);
+/* Does the request under way wait for its answer? */
 bool bell_http_session_is_pending(const struct bell_connection *c);
 /* A file job has come back from the file thread; takes it over. */
 void bell_http_session_on_file(struct bell_connection *c, struct bell_file_job *job);

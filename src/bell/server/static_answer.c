@@ -6,7 +6,10 @@
 
 #include <assert.h>
 
-enum { HEAD_MAX_BYTES = 16 * 1024, MAX_FIELDS = BELL_HTTP_MAX_STATIC_FIELDS + 16 };
+enum {
+    HEAD_MAX_BYTES = 16 * 1024,
+    MAX_FIELDS = BELL_HTTP_MAX_STATIC_FIELDS + BELL_HTTP_MAX_FILE_FIELDS
+};
 
 bell_slice bell_static_cache_control(const struct bell_http_static *from, bell_slice name)
 {

@@ -223,6 +223,36 @@ static void a_late_answer_to_a_peer_that_left_is_no_error(void **state)
     stop();
 }
 
+static void a_late_answer_may_have_as_many_fields_as_any(void **state)
+{
+    (void)state;
+    enum { FIELDS = 100 };
+    static struct peer p;
+    bell_http_field fields[FIELDS];
+    char head[8192];
+    uint64_t exchange;
+    start(NULL);
+    peer_connect(&p, port);
+    atomic_store(&deferred, 0);
+    peer_send(&p, BELL_LIT("GET /later HTTP/1.1\r\nHost: a\r\n\r\n"));
+    while ((exchange = atomic_exchange(&deferred, 0)) == 0) {
+        (void)usleep(100);
+    }
+    for (int i = 0; i < FIELDS; i++) {
+        fields[i] = (bell_http_field){BELL_LIT("Set-Cookie"), BELL_LIT("a=b")};
+    }
+    const bell_http_response late = {.status = 200, .fields = fields, .field_count = FIELDS};
+    assert_int_equal(bell_http_respond_later(http, exchange, &late), BELL_OK);
+    assert_int_equal(peer_read_head(&p, head, sizeof head), 200);
+    int count = 0;
+    for (const char *at = head; (at = strstr(at, "Set-Cookie: a=b\r\n")) != NULL; at++) {
+        count++;
+    }
+    assert_int_equal(count, FIELDS);
+    peer_close(&p);
+    stop();
+}
+
 static void a_client_that_has_ended_its_half_gets_all_its_answers(void **state)
 {
     (void)state;
@@ -363,6 +393,7 @@ int main(void)
         cmocka_unit_test(a_handler_sees_the_request),
         cmocka_unit_test(answers_come_in_the_order_of_the_requests),
         cmocka_unit_test(a_late_answer_to_a_peer_that_left_is_no_error),
+        cmocka_unit_test(a_late_answer_may_have_as_many_fields_as_any),
         cmocka_unit_test(a_client_that_has_ended_its_half_gets_all_its_answers),
         cmocka_unit_test(a_body_may_have_its_limit_and_no_byte_more),
         cmocka_unit_test(expect_continue_is_answered_before_the_body),
