@@ -145,6 +145,11 @@ export class BellServer {
         return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)[1]) * 1024;
     }
 
+    /** Built with a sanitizer: memory and time are not what they would be. */
+    get isSanitized() {
+        return /lib(a|t|ub)san\.so/.test(readFileSync(`/proc/${this.pid}/maps`, "latin1"));
+    }
+
     /** Open descriptors below its limit; some may have been inherited from further up. */
     get descriptors() {
         return readdirSync(`/proc/${this.pid}/fd`).filter((fd) => Number(fd) < this.#maxDescriptors).length;

@@ -5,6 +5,13 @@ import { createConnection } from "node:net";
 
 const LIMIT_MS = 15000;
 
+const open = new Set();
+
+/** Ends all connections that are open, such as a failed test leaves behind. */
+export function destroyAll() {
+    for (const wire of open) wire.destroy();
+}
+
 export class Wire {
     #socket;
     #chunks = [];
@@ -38,7 +45,9 @@ export class Wire {
             wire.broke = error.code;
             wire.#notify();
         });
+        open.add(wire);
         socket.on("close", () => {
+            open.delete(wire);
             wire.isClosed = true;
             wire.#notify();
         });

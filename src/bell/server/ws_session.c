@@ -17,15 +17,22 @@ static struct bell_ws_loop *ws_loop_of(const struct bell_connection *c)
 
 /* ---- sending ---- */
 
+/* Two receives: with less, a quick peer whose answers go out once a turn would stop and go. */
+enum { HIGH_MARK_MAX_BYTES = 512 * 1024 };
+
 /*
- * Half of the bytes. Of the messages only a quarter: tiny ones come by the ten thousands in one
- * receive, and the answers to that one must still fit.
+ * Half of the bytes, but no more than keeps a quick peer going: a limit may be large for the sake
+ * of one large message, and many who do not read must not fill it each. Of the messages only a
+ * quarter: tiny ones come by the ten thousands in one receive, and the answers to that one must
+ * still fit.
  */
 static bool is_above_mark(const struct bell_connection *c)
 {
     const bell_ws_options *o = &c->u.ws.server->options;
     const struct bell_out_queue *out = &c->stream.out;
-    return out->bytes > o->max_queue_bytes / 2 || out->frames > o->max_queue_messages / 4;
+    size_t half = o->max_queue_bytes / 2;
+    return out->bytes > (half < HIGH_MARK_MAX_BYTES ? half : HIGH_MARK_MAX_BYTES) ||
+           out->frames > o->max_queue_messages / 4;
 }
 
 void bell_ws_session_doom(struct bell_connection *c, bell_status why)

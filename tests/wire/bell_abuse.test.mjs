@@ -1,0 +1,449 @@
+// Peers that do not want to be served: floods, garbage, silence, slowness, want of descriptors. Each may
+// cost itself; the others are served as before, memory stays bounded and nothing stays open behind it.
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, afterEach, before, test } from "node:test";
+
+import {
+    BINARY, CLOSE, closeFrame, closePayload, CONTINUATION, expectClose, expectFrame, frame, openWebSocket, PING, PONG,
+    TEXT, upgradeRequest,
+} from "../support/bell_frames.mjs";
+import { BellServer, eventually } from "../support/bell_server.mjs";
+import { destroyAll, request, Wire } from "../support/bell_wire.mjs";
+
+const HELLO = "hello world\n";
+const GET = request("GET /hello.txt HTTP/1.1");
+
+let folder;
+let server;
+let restDescriptors;
+
+before(async () => {
+    folder = mkdtempSync(join(tmpdir(), "bell-abuse-"));
+    writeFileSync(join(folder, "hello.txt"), HELLO);
+    server = await BellServer.start({ args: ["--static", folder, "--threads", "2"] });
+    restDescriptors = server.descriptors;
+});
+
+/** After each test everything it opened is closed at the server's end, too. */
+afterEach(async () => {
+    destroyAll();
+    await server.returnsTo(restDescriptors);
+});
+
+after(async () => {
+    await server?.stop();
+    if (folder) rmSync(folder, { recursive: true, force: true });
+});
+
+/** A newcomer is answered, over HTTP and over a WebSocket; how long that took, in ms. */
+async function isServed(to = server) {
+    const begin = performance.now();
+    const wire = await Wire.connect(to.port);
+    wire.write(GET);
+    assert.equal((await wire.response()).body.toString(), HELLO);
+    wire.destroy();
+    const ws = await openWebSocket(to);
+    ws.write(Buffer.concat([frame(TEXT, "served?"), closeFrame(1000)]));
+    await expectFrame(ws, TEXT, "served?");
+    await expectClose(ws, 1000);
+    return performance.now() - begin;
+}
+
+/** Serves newcomers while something goes on, and says how. */
+async function staysServed(t, times = 20) {
+    const took = [];
+    for (let i = 0; i < times; i++) took.push(await isServed());
+    took.sort((a, b) => a - b);
+    const median = took[times >> 1];
+    t.diagnostic(`newcomers served in ${median.toFixed(1)} ms (median), ${took.at(-1).toFixed(1)} ms (worst)`);
+    assert.ok(median < 500, `median ${median} ms`);
+}
+
+/** Checks the memory against a bound; a sanitizer's own is not measured. */
+function memoryIsBelow(t, limitBytes, of = server) {
+    const rss = of.rssBytes;
+    t.diagnostic(`RSS ${(rss / 1e6).toFixed(1)} MB`);
+    if (!of.isSanitized) assert.ok(rss < limitBytes, `RSS ${rss} bytes`);
+}
+
+/** Numbers that look random and are the same in each run. */
+function numbersFrom(seed) {
+    let state = seed >>> 0;
+    return (below) => {
+        state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+        return Math.floor((state / 2 ** 32) * below);
+    };
+}
+
+function bytesFrom(random, size) {
+    return Buffer.from(Array.from({ length: size }, () => random(256)));
+}
+
+/** How many connections a test may hold: the process at our end needs descriptors, too. */
+function atMost(wanted) {
+    const limit = /^Max open files\s+\d+\s+(\d+|unlimited)/m.exec(readFileSync("/proc/self/limits", "latin1"))[1];
+    return limit === "unlimited" ? wanted : Math.min(wanted, Number(limit) - 300);
+}
+
+// ---- crowds ----
+
+test("2000_idle_connections_cost_little_and_slow_nobody", async (t) => {
+    await BellServer.during({ args: ["--static", folder, "--threads", "2"] }, async (crowded) => {
+        const beginDescriptors = crowded.descriptors;
+        await isServed(crowded);
+        const begin = crowded.rssBytes;
+        const count = atMost(2000);
+        const idle = [];
+        for (let i = 0; i < count; i += 100) {
+            idle.push(...await Promise.all(Array.from({ length: Math.min(100, count - i) }, () => openWebSocket(crowded))));
+        }
+        const each = (crowded.rssBytes - begin) / count;
+        t.diagnostic(`${count} idle WebSockets: ${Math.round(each)} bytes each`);
+        if (!crowded.isSanitized) assert.ok(each < 2048, `${each} bytes each`);
+        for (let i = 0; i < 20; i++) await isServed(crowded);
+        // They are all still there.
+        for (const [i, ws] of idle.entries()) {
+            ws.write(Buffer.concat([frame(TEXT, String(i)), closeFrame(1000)]));
+        }
+        for (const [i, ws] of idle.entries()) {
+            await expectFrame(ws, TEXT, String(i));
+            await expectClose(ws, 1000);
+        }
+        await crowded.returnsTo(beginDescriptors);
+    });
+});
+
+test("3000_connections_that_come_and_go_leave_nothing", async (t) => {
+    const memory = server.rssBytes;
+    for (let round = 0; round < 30; round++) {
+        const wires = await Promise.all(Array.from({ length: 100 }, () => Wire.connect(server.port)));
+        for (const [i, wire] of wires.entries()) {
+            if (i % 4 === 0) wire.write("GET / HT");
+            if (i % 4 === 1) wire.write(upgradeRequest());
+            wire.destroy({ reset: i % 2 === 0 });
+        }
+    }
+    await staysServed(t, 5);
+    await server.returnsTo(restDescriptors);
+    memoryIsBelow(t, memory + 8e6);
+});
+
+// ---- floods ----
+
+for (const [name, one, answer] of [
+    ["pings", frame(PING, "x".repeat(100)), [PONG, "x".repeat(100)]],
+    ["pings_without_payload", frame(PING), [PONG, ""]],
+    ["tiny_messages", frame(TEXT, "x"), [TEXT, "x"]],
+]) {
+    test(`a_flood_of_${name}_is_answered_in_order_and_slows_nobody`, async (t) => {
+        const floods = await Promise.all(Array.from({ length: 4 }, () => openWebSocket(server)));
+        const count = 20000;
+        for (const ws of floods) ws.write(Buffer.alloc(one.length * count, one));
+        await staysServed(t, 10);
+        memoryIsBelow(t, 40e6);
+        const expected = frame(...answer, { key: null });
+        for (const ws of floods) {
+            const got = await ws.bytes(expected.length * count);
+            assert.equal(Buffer.compare(got, Buffer.alloc(got.length, expected)), 0);
+            ws.write(closeFrame(1000));
+            await expectClose(ws, 1000);
+        }
+    });
+}
+
+test("a_flood_of_closes_gets_one_answer_each", async (t) => {
+    const floods = await Promise.all(Array.from({ length: 200 }, () => openWebSocket(server)));
+    for (const ws of floods) ws.write(Buffer.alloc(closeFrame(1000).length * 1000, closeFrame(1000)));
+    await staysServed(t, 5);
+    for (const ws of floods) {
+        await expectFrame(ws, CLOSE, closePayload(1000));
+        assert.equal((await ws.rest()).length, 0);
+        ws.destroy();
+    }
+});
+
+test("who_goes_on_after_the_end_is_not_listened_to_for_ever", async () => {
+    const ws = await openWebSocket(server);
+    ws.write(closeFrame(1000));
+    await expectFrame(ws, CLOSE, closePayload(1000));
+    assert.equal((await ws.rest()).length, 0);
+    // Our half stays open, and we talk on: the server lingers for 5 s, no longer.
+    const tap = setInterval(() => ws.write(Buffer.alloc(1000)), 50);
+    try {
+        await server.returnsTo(restDescriptors, 9000);
+    } finally {
+        clearInterval(tap);
+        ws.destroy();
+    }
+});
+
+// ---- memory ----
+
+test("announced_lengths_cost_nothing_until_the_bytes_come", async (t) => {
+    const wires = await Promise.all(Array.from({ length: 200 }, () => openWebSocket(server)));
+    for (const ws of wires) ws.write(frame(BINARY, Buffer.alloc(1000), { announced: 16 * 1024 * 1024 }));
+    const posts = await Promise.all(Array.from({ length: 200 }, () => Wire.connect(server.port)));
+    for (const wire of posts) wire.write(request("POST / HTTP/1.1", { "Content-Length": "1048576" }, "a".repeat(1000)));
+    await staysServed(t, 5);
+    memoryIsBelow(t, 30e6);
+    for (const wire of [...wires, ...posts]) wire.destroy();
+});
+
+test("messages_that_never_end_are_cut_off_at_the_limit_and_their_memory_comes_back", async (t) => {
+    const wires = await Promise.all(Array.from({ length: 4 }, () => openWebSocket(server)));
+    const part = frame(CONTINUATION, Buffer.alloc(1024 * 1024), { fin: false });
+    for (const ws of wires) {
+        ws.write(frame(BINARY, "", { fin: false }));
+        for (let i = 0; i < 17; i++) ws.write(part);
+    }
+    for (const ws of wires) await expectClose(ws, 1009);
+    await server.returnsTo(restDescriptors);
+    await staysServed(t, 3);
+    memoryIsBelow(t, 64e6);
+});
+
+test("who_sends_and_does_not_read_is_not_read", async (t) => {
+    const wires = await Promise.all(Array.from({ length: 30 }, () => openWebSocket(server)));
+    const one = frame(BINARY, Buffer.alloc(65536, "e"));
+    const flood = Buffer.alloc(one.length * 300, one); // 20 MB
+    for (const ws of wires) {
+        ws.pause();
+        ws.write(flood);
+    }
+    await staysServed(t);
+    memoryIsBelow(t, 30 * 1.2e6 + 20e6);
+    // One of them reads after all, and nothing is missing.
+    wires[0].resume();
+    for (let i = 0; i < 300; i++) await expectFrame(wires[0], BINARY, Buffer.alloc(65536, "e"), 30000);
+    for (const ws of wires) ws.destroy();
+});
+
+test("who_asks_and_does_not_read_is_not_read", async (t) => {
+    const wires = await Promise.all(Array.from({ length: 30 }, () => Wire.connect(server.port, { paused: true })));
+    const flood = Buffer.alloc(GET.length * 50000, GET);
+    for (const wire of wires) wire.write(flood);
+    await staysServed(t);
+    memoryIsBelow(t, 30 * 1.2e6 + 20e6);
+    for (const wire of wires) wire.destroy();
+});
+
+// ---- garbage ----
+
+test("random_bytes_instead_of_a_request_get_400", async () => {
+    const random = numbersFrom(1);
+    for (let i = 0; i < 300; i++) {
+        const bytes = bytesFrom(random, 1 + random(3000));
+        bytes[0] = 0x80 | random(128); // No method begins so.
+        const wire = await Wire.connect(server.port);
+        wire.chop(bytes, 1 + random(4000));
+        assert.equal((await wire.response()).status, 400);
+        assert.equal((await wire.rest()).length, 0);
+        wire.destroy();
+    }
+    await isServed();
+});
+
+test("requests_with_random_bytes_in_them_get_one_answer_or_none", async () => {
+    const random = numbersFrom(2);
+    for (let i = 0; i < 300; i++) {
+        const bytes = Buffer.from(request("GET /hello.txt HTTP/1.1", { Connection: "close", Accept: "text/plain" }));
+        for (let j = random(4); j >= 0; j--) bytes[random(bytes.length)] = random(256);
+        const wire = await Wire.connect(server.port);
+        wire.write(bytes);
+        wire.end();
+        // Whatever it was taken for, it is answered once at most, and the connection ends.
+        if (await answers(wire)) {
+            const { status } = await wire.response();
+            assert.ok([200, 400, 404, 405, 431, 501, 505].includes(status), String(status));
+        }
+        // An altered "Connection: close" stays open for more, which is none: we have ended.
+        assert.equal((await wire.rest()).length, 0);
+    }
+    await isServed();
+});
+
+async function answers(wire) {
+    await eventually("an answer or the end", () => wire.waiting > 0 || wire.hasEnd);
+    return wire.waiting > 0;
+}
+
+/**
+ * What the echo server says to these bytes behind the handshake, by the book: answers, and the code of
+ * its Close frame (undefined while the connection stays open). Text is ASCII here.
+ */
+function byTheBook(bytes, limit) {
+    const out = [];
+    let message;
+    let at = 0;
+    const fail = (code) => ({ out: Buffer.concat([...out, frame(CLOSE, closePayload(code), { key: null })]), isOver: true });
+    const isText = (payload) => payload.every((byte) => byte < 0x80);
+    while (at < bytes.length) {
+        const first = bytes[at];
+        const opcode = first & 15;
+        const isControl = opcode >= 8;
+        if ((first & 0x70) !== 0 || (opcode > 2 && opcode < 8) || opcode > 10 || (isControl && first < 0x80)) return fail(1002);
+        if (at + 1 === bytes.length) break;
+        const second = bytes[at + 1];
+        let length = second & 0x7f;
+        if (second < 0x80 || (isControl && length > 125)) return fail(1002);
+        const extra = length === 126 ? 2 : length === 127 ? 8 : 0;
+        if (at + 2 + extra > bytes.length) break;
+        if (extra === 2) length = bytes.readUInt16BE(at + 2);
+        if (extra === 8) length = Number(bytes.readBigUInt64BE(at + 2));
+        if ((extra === 2 && length < 126) || (extra === 8 && (length < 65536 || bytes[at + 2] >= 0x80))) return fail(1002);
+        if (!isControl && length > limit) return fail(1009);
+        const keyAt = at + 2 + extra;
+        if (keyAt + 4 > bytes.length) break;
+        if (!isControl) {
+            if ((opcode === 0) !== (message !== undefined)) return fail(1002);
+            message ??= { opcode, payload: Buffer.alloc(0) };
+            if (message.payload.length + length > limit) return fail(1009);
+        }
+        const payload = Buffer.from(bytes.subarray(keyAt + 4, keyAt + 4 + length));
+        for (let i = 0; i < payload.length; i++) payload[i] ^= bytes[keyAt + (i & 3)];
+        const isWhole = payload.length === length;
+        if (!isControl && message.opcode === TEXT && !isText(payload)) return fail(1007);
+        if (!isWhole) break;
+        at = keyAt + 4 + length;
+        if (opcode === PING) out.push(frame(PONG, payload, { key: null }));
+        if (opcode === CLOSE) {
+            if (length === 0) {
+                out.push(frame(CLOSE, "", { key: null }));
+                return { out: Buffer.concat(out), isOver: true };
+            }
+            const code = length === 1 ? 0 : payload.readUInt16BE(0);
+            const isRight = (code >= 1000 && code <= 1014 && ![1004, 1005, 1006].includes(code)) || (code >= 3000 && code <= 4999);
+            if (!isRight) return fail(1002);
+            return isText(payload.subarray(2)) ? fail(code) : fail(1007);
+        }
+        if (!isControl) {
+            message.payload = Buffer.concat([message.payload, payload]);
+            if (first >= 0x80) {
+                out.push(frame(message.opcode, message.payload, { key: null }));
+                message = undefined;
+            }
+        }
+    }
+    return { out: Buffer.concat(out), isOver: false };
+}
+
+/** A sequence of frames, most of them right; ASCII or far from UTF-8. */
+function someFrames(random) {
+    const out = [];
+    let isOpen = false;
+    for (let left = 1 + random(12); left > 0; left--) {
+        const size = [0, 1, 2, random(125), 125, 126, 127, random(3000), 65535, 65536][random(10)];
+        const fin = random(3) > 0;
+        const payload = Buffer.alloc(size, 32 + random(95));
+        if (random(40) === 0 && size > 0) payload[random(size)] = 0xff;
+        const key = bytesFrom(random, 4);
+        const kind = random(20);
+        if (kind < 4) out.push(frame(kind < 2 ? PING : PONG, payload.subarray(0, 125), { key }));
+        else if (kind === 4) out.push(frame(CLOSE, closePayload(random(3) === 0 ? random(65536) : 1000, payload.subarray(0, 100)), { key }));
+        else if (kind === 5) out.push(frame(random(16), payload, { key, rsv: random(8), fin }));
+        else if (kind === 6) out.push(frame(TEXT, payload, { key: random(2) === 0 ? null : key, form: size < 126 ? "16" : "64" }));
+        else {
+            const opcode = random(15) === 0 ? random(3) : isOpen ? CONTINUATION : 1 + random(2);
+            out.push(frame(opcode, payload, { key, fin }));
+            isOpen = !fin;
+        }
+    }
+    const bytes = Buffer.concat(out);
+    // Cut, or broken somewhere.
+    if (random(4) === 0) return bytes.subarray(0, random(bytes.length + 1));
+    if (random(4) === 0) bytes[random(bytes.length)] = random(256);
+    return bytes;
+}
+
+test("random_frames_are_answered_by_the_book_however_they_are_cut", async (t) => {
+    const limit = 100000;
+    await BellServer.during({ args: ["--max-message", String(limit)] }, async (small) => {
+        const random = numbersFrom(3);
+        const ends = {};
+        for (let i = 0; i < 600; i++) {
+            const bytes = someFrames(random);
+            const expected = byTheBook(bytes, limit);
+            const ws = await openWebSocket(small);
+            await ws.chop(bytes, random(3) === 0 ? bytes.length + 1 : 1 + random(2000));
+            ws.end();
+            const got = await ws.rest();
+            if (Buffer.compare(got, expected.out) !== 0) {
+                assert.fail(`round ${i}: said ${bytes.subarray(0, 400).toString("hex")}; heard ${got.length} bytes, ends with `
+                    + `${got.subarray(-20).toString("hex")}, not ${expected.out.length}, ${expected.out.subarray(-20).toString("hex")}`);
+            }
+            const end = expected.isOver ? expected.out.subarray(-2).toString("hex") : "open";
+            ends[end] = (ends[end] ?? 0) + 1;
+        }
+        t.diagnostic(`ends: ${JSON.stringify(ends)}`);
+    });
+});
+
+// ---- silence ----
+
+test("truncated_frames_and_silence_hold_nobody_up", async (t) => {
+    const whole = Buffer.concat([frame(TEXT, "x".repeat(200), { fin: false }), frame(PING, "y".repeat(50)), frame(CONTINUATION, "z")]);
+    const wires = [];
+    for (let cut = 1; cut < whole.length; cut++) {
+        const ws = await openWebSocket(server);
+        ws.write(whole.subarray(0, cut));
+        wires.push(ws);
+    }
+    await staysServed(t, 5);
+    memoryIsBelow(t, 40e6);
+    for (const ws of wires) ws.destroy({ reset: true });
+});
+
+test("clients_that_end_their_half_are_let_go", async () => {
+    const wires = await Promise.all(Array.from({ length: 100 }, () => openWebSocket(server)));
+    const plain = await Promise.all(Array.from({ length: 100 }, () => Wire.connect(server.port)));
+    for (const wire of [...wires, ...plain]) wire.end();
+    for (const wire of [...wires, ...plain]) assert.equal((await wire.rest()).length, 0);
+    await server.returnsTo(restDescriptors);
+});
+
+// ---- want of descriptors ----
+
+/** Processor time of a process in ms. */
+function processorMs(pid) {
+    const words = readFileSync(`/proc/${pid}/stat`, "latin1").replace(/^.*\) /, "").split(" ");
+    return (Number(words[11]) + Number(words[12])) * 10;
+}
+
+test("without_free_descriptors_it_serves_whom_it_has_and_then_those_who_wait", async (t) => {
+    await BellServer.during({ args: ["--static", folder], descriptors: 60 }, async (poor) => {
+        const begin = poor.descriptors;
+        const ws = await openWebSocket(poor);
+        const crowd = [];
+        for (let i = 0; i < 200; i++) crowd.push(await Wire.connect(poor.port)); // The backlog takes them.
+        await eventually("all descriptors are in use", () => poor.descriptors === 60);
+        const before_ = processorMs(poor.pid);
+        const from = performance.now();
+        // Who is in is served.
+        for (let i = 0; i < 50; i++) {
+            ws.write(frame(TEXT, `still ${i}`));
+            await expectFrame(ws, TEXT, `still ${i}`);
+        }
+        crowd[0].write(request("OPTIONS * HTTP/1.1"));
+        assert.equal((await crowd[0].response()).status, 204);
+        await new Promise((resolve) => setTimeout(resolve, 700));
+        const load = (processorMs(poor.pid) - before_) / (performance.now() - from);
+        t.diagnostic(`processor load while it waits: ${(load * 100).toFixed(0)} %`);
+        if (!poor.isSanitized) assert.ok(load < 0.3, "it runs in circles");
+        // Those who wait are taken in as others leave.
+        for (const wire of crowd) {
+            wire.write(request("OPTIONS * HTTP/1.1", { Connection: "close" }));
+            assert.equal((await wire.response()).status, 204);
+            assert.equal((await wire.rest()).length, 0);
+            wire.destroy();
+        }
+        ws.write(closeFrame(1000));
+        await expectClose(ws, 1000);
+        await poor.returnsTo(begin);
+        await isServed(poor);
+        assert.match(poor.err, /cannot accept connections/);
+        assert.ok(poor.err.split("\n").length < 20, "the log is flooded");
+    });
+});
