@@ -7,8 +7,12 @@ export interface Clock {
   time(at: number): string;
   /* "Today", "어제", "Tuesday", "3 March", "3 March 2025": as short as it stays clear. */
   day(at: number, now: number): string;
-  /* Day and time, for tooltips and screen readers. */
-  full(at: number): string;
+}
+
+/* How the language calls the last two days; asking Intl for them takes longer than drawing a window. */
+export interface DayNames {
+  today: string;
+  yesterday: string;
 }
 
 const DAY_MS = 86_400_000;
@@ -28,33 +32,35 @@ function localize(text: string, locale: string): string {
   return locale.startsWith("ko") ? text.replace("AM", "오전").replace("PM", "오후") : text;
 }
 
-function capitalize(text: string, locale: string): string {
-  return text.charAt(0).toLocaleUpperCase(locale) + text.slice(1);
+/* A formatter takes milliseconds to make, more than all the rest of a window: each is made when it is first needed. */
+function lazy<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
 }
 
-export function makeClock(locale: string): Clock {
-  const format = (options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat =>
-    new Intl.DateTimeFormat(locale, options);
-  const time = format({ timeStyle: "short" });
-  const weekday = format({ weekday: "long" });
-  const dayOfYear = format({ day: "numeric", month: "long" });
-  const dayWithYear = format({ day: "numeric", month: "long", year: "numeric" });
-  const full = format({ dateStyle: "long", timeStyle: "short" });
-  const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
+export function makeClock(locale: string, names: DayNames): Clock {
+  const formatter = (options: Intl.DateTimeFormatOptions): (() => Intl.DateTimeFormat) =>
+    lazy(() => new Intl.DateTimeFormat(locale, options));
+  const time = formatter({ timeStyle: "short" });
+  const weekday = formatter({ weekday: "long" });
+  const dayOfYear = formatter({ day: "numeric", month: "long" });
+  const dayWithYear = formatter({ day: "numeric", month: "long", year: "numeric" });
 
   return {
-    time: (at) => localize(time.format(at), locale),
-    full: (at) => localize(full.format(at), locale),
+    time: (at) => localize(time().format(at), locale),
     day: (at, now) => {
       const ago = dayNumber(now) - dayNumber(at);
       if (ago === 0 || ago === 1) {
-        return capitalize(relative.format(-ago, "day"), locale);
+        return ago === 0 ? names.today : names.yesterday;
       }
       if (ago > 1 && ago < 7) {
-        return capitalize(weekday.format(at), locale);
+        return weekday().format(at);
       }
       const sameYear = new Date(at).getFullYear() === new Date(now).getFullYear();
-      return (sameYear ? dayOfYear : dayWithYear).format(at);
+      return (sameYear ? dayOfYear() : dayWithYear()).format(at);
     },
   };
 }

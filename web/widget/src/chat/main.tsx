@@ -18,9 +18,11 @@ import { Window } from "./frame/Window.tsx";
 import { loadTexts } from "./texts/texts.ts";
 import timelineCss from "./timeline/timeline.css?inline";
 
+const WARM_UP_MS = 200;
+
 export const start: StartChat = async (host) => {
   const texts = signal(await loadTexts(host.locale.language));
-  const clock = signal(makeClock(host.locale.tag));
+  const clock = signal(makeClock(host.locale.tag, texts.value));
   const client = new VisitorClient({ url: host.socket, site: host.site });
   const chat = makeChat(client, host, sessionDraft(`deskbell.${host.site}.draft`));
   const frame = createRef<HTMLElement>();
@@ -43,6 +45,8 @@ export const start: StartChat = async (host) => {
   addEventListener("online", chat.look);
   addEventListener("offline", chat.look);
   client.start();
+  /* The first time on the screen costs milliseconds: not at the first key press. */
+  setTimeout(() => clock.value.time(Date.now()), WARM_UP_MS);
 
   /* Where fingers type, the field would bring up the keyboard before anything was read. */
   function takeFocus(): void {
@@ -61,7 +65,7 @@ export const start: StartChat = async (host) => {
     },
     async setLocale(locale) {
       texts.value = await loadTexts(locale.language);
-      clock.value = makeClock(locale.tag);
+      clock.value = makeClock(locale.tag, texts.value);
     },
     identify: chat.identify,
     destroy() {

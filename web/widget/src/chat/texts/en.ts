@@ -15,6 +15,8 @@ export const en: ChatTexts = {
   online: "Connected again",
   unusable: "The chat is not available on this page.",
 
+  today: "Today",
+  yesterday: "Yesterday",
   messages: "Messages",
   you: "You",
   waiting: "Waiting to be sent",

@@ -15,6 +15,8 @@ export const ko: ChatTexts = {
   online: "다시 연결되었습니다",
   unusable: "이 페이지에서는 채팅을 이용할 수 없습니다.",
 
+  today: "오늘",
+  yesterday: "어제",
   messages: "메시지",
   you: "나",
   waiting: "전송 대기 중",

@@ -22,6 +22,8 @@ export interface ChatTexts {
   unusable: string;
 
   /* Messages. */
+  today: string;
+  yesterday: string;
   messages: string;
   you: string;
   waiting: string;

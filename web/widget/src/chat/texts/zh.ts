@@ -14,6 +14,8 @@ export const zh: ChatTexts = {
   online: "已重新连接",
   unusable: "此页面无法使用聊天。",
 
+  today: "今天",
+  yesterday: "昨天",
   messages: "消息",
   you: "我",
   waiting: "等待发送",

@@ -57,7 +57,7 @@ function Meta(props: BubbleProps): JSX.Element {
   }
   return (
     <div class="meta">
-      <time dir="ltr" dateTime={new Date(item.at).toISOString()} title={props.clock.full(item.at)}>
+      <time dir="ltr" dateTime={new Date(item.at).toISOString()}>
         {props.clock.time(item.at)}
       </time>
       {item.delivery && <State delivery={item.delivery} texts={props.texts} />}
