@@ -12,6 +12,7 @@ import { AgentClient } from "@deskbell/protocol/agent";
 import { render } from "preact";
 import { api } from "./api/http.ts";
 import { App } from "./app/App.tsx";
+import { BrokenGuard } from "./app/Broken.tsx";
 import { startRouting } from "./app/route.ts";
 import { SessionState } from "./app/session.state.ts";
 import { armSound } from "./features/notices/sound.ts";
@@ -32,5 +33,10 @@ const makeClient = (): AgentClient =>
   new AgentClient({ url: `${location.origin.replace(/^http/, "ws")}/ws/agent` });
 
 if (root !== null) {
-  render(<App session={session} api={api} makeClient={makeClient} />, root);
+  render(
+    <BrokenGuard>
+      <App session={session} api={api} makeClient={makeClient} />
+    </BrokenGuard>,
+    root,
+  );
 }

@@ -31,13 +31,14 @@ export function ConsoleScreen({ state }: ScreenProps) {
   return (
     <div class="shell">
       <ConnectionLine line={state.connection.line.value} />
-      {showsMain && <WaitingBar state={state} />}
-      <div class={showsMain ? "columns columns-main" : "columns"}>
+      <main class={showsMain ? "columns columns-main" : "columns"}>
+        <h1 class="reader-only">{texts.value.product}</h1>
         <SideColumn state={state} />
-        <main class="main-column">
+        <div class="main-column">
+          {showsMain && <WaitingBar state={state} />}
           <MainColumn state={state} />
-        </main>
-      </div>
+        </div>
+      </main>
       <Dialogs state={state} />
       <Toasts toasts={toasts.value} onHide={hideToast} onHold={holdToast} onResume={resumeToast} />
     </div>
@@ -101,7 +102,7 @@ function SideHead({ state }: ScreenProps) {
   return (
     <header class="side-head">
       <BellMark />
-      <h1 class="side-title one-line">{t.product}</h1>
+      <p class="side-title one-line">{t.product}</p>
       {me !== undefined && (
         <>
           {presenceOf(me) === "away" && <span class="tag">{t.statusAway}</span>}

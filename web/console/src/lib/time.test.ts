@@ -45,6 +45,11 @@ describe("a list time", () => {
   test("is the clock today", () => {
     expect(formatListTime(at("2026-11-22T09:05"), now, "en-GB")).toBe("9:05");
   });
+  test("is the clock past midnight, too", () => {
+    const night = at("2026-11-22T00:20");
+    expect(formatListTime(at("2026-11-21T23:50"), night, "en-GB")).toBe("23:50");
+    expect(formatListTime(at("2026-11-21T12:20"), night, "en-GB")).toBe("Sat");
+  });
   test("is the weekday for six days back", () => {
     expect(formatListTime(at("2026-11-16T09:05"), now, "en-GB")).toBe("Mon");
   });

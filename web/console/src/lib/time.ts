@@ -78,10 +78,13 @@ export function formatFull(at: number, locale: string): string {
   return formatter(locale, "full", { dateStyle: "medium", timeStyle: "short" }).format(at);
 }
 
-/** As short as a list needs: the time today, the weekday in the last six days, else the date. */
+/** So long after it the time of day says enough, midnight or not. */
+const SAME_NIGHT_MS = 12 * HOUR;
+
+/** As short as a list needs: the time of today or this night, the weekday of the last six days, else the date. */
 export function formatListTime(at: number, now: number, locale: string): string {
   const days = daysBetween(at, now);
-  if (days <= 0) {
+  if (days <= 0 || now - at < SAME_NIGHT_MS) {
     return formatClock(at, locale);
   }
   if (days < 7) {

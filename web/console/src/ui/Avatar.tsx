@@ -16,8 +16,12 @@ export function Avatar({ name, of, size = "medium", presence }: AvatarProps) {
   const letters = initials(name);
   const shown = size === "small" ? (letters[0] ?? "") : letters;
   return (
-    <span class={`avatar avatar-${size} avatar-tint-${tintOf(of)}`} aria-hidden="true">
-      {shown === "" ? <Icon name="person" size={size === "small" ? 12 : 16} /> : shown}
+    <span
+      class={`avatar avatar-${size} avatar-tint-${tintOf(of)}`}
+      data-letters={shown}
+      aria-hidden="true"
+    >
+      {shown === "" && <Icon name="person" size={size === "small" ? 12 : 16} />}
       {presence !== undefined && <PresenceDot presence={presence} />}
     </span>
   );

@@ -42,6 +42,8 @@ interface Thread {
 
 const PAGE = 50;
 const MAX_THREADS = 30;
+/** After the visitor's last message; several in a row are one question. */
+const FACTS_DELAY_MS = 1000;
 
 export class ConversationState {
   readonly opened = signal<number | undefined>(undefined);
@@ -59,6 +61,7 @@ export class ConversationState {
   readonly #drafts: Drafts;
   readonly #threads = new Map<number, Thread>();
   readonly #version: Signal<number> = signal(0);
+  #factsTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(desk: Desk, drafts: Drafts) {
     this.#desk = desk;
@@ -234,6 +237,7 @@ export class ConversationState {
   }
 
   #leave(): void {
+    clearTimeout(this.#factsTimer);
     const conversation = this.opened.peek();
     if (conversation !== undefined) {
       this.#drafts.flush();
@@ -296,9 +300,24 @@ export class ConversationState {
     }
     thread.timeline.add([message]);
     this.#changed();
+    if (message.author === "visitor" && conversation === this.opened.peek()) {
+      this.#refreshFacts(conversation, thread);
+    }
     if (thread.timeline.missing) {
       void this.#fillGap(conversation, thread);
     }
+  }
+
+  /** Whoever writes may be on another page by now. */
+  #refreshFacts(conversation: number, thread: Thread): void {
+    clearTimeout(this.#factsTimer);
+    this.#factsTimer = setTimeout(async () => {
+      const facts = await this.#desk.open(conversation);
+      if (facts.ok) {
+        thread.facts = facts.value;
+        this.#changed();
+      }
+    }, FACTS_DELAY_MS);
   }
 
   #dropOldest(): void {
