@@ -44,7 +44,7 @@ need_library() {
 }
 
 look_for_run() {
-    need_command gcc "gcc libc6-dev"
+    need_command gcc gcc
     # gcc only recommends the headers of libc.
     [ -e /usr/include/stdio.h ] || need libc6-dev
     need_command meson meson
@@ -98,7 +98,7 @@ install_missing() {
     else
         die "missing packages. As root run: apt-get install $*"
     fi
-    say "installing from Debian: $*"
+    say "installing from Debian, which can take some minutes: $*"
     log=$(mktemp)
     trap 'rm -f "$log"' EXIT
     # shellcheck disable=SC2086 # empty or one word
