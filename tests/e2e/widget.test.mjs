@@ -142,11 +142,23 @@ test("a_screen_reader_finds_dialog_log_and_names", async () => {
 });
 
 test("the_conversation_is_not_read_aloud_again_when_it_is_opened", async () => {
-    const { page } = await visitAndOpen({
-        prepare: (desk) => desk.messages.push({ number: 1, author: "site", text: "Hello", at: Date.now() }),
+    const { shop, page, desk } = await visit({ prepare: (d) => d.messages.push(...manyMessages(1)) });
+    await shop.launcher.waitFor();
+    // How loud the log is at the moment that a message comes into it.
+    await inWidget(page, (root) => {
+        window.heard = {};
+        new MutationObserver(() => {
+            for (const bubble of root.querySelectorAll(".log .bubble")) {
+                window.heard[bubble.textContent] ??= bubble.closest(".log").getAttribute("aria-live");
+            }
+        }).observe(root, { subtree: true, childList: true });
     });
-    const live = await inWidget(page, (root) => root.querySelector("[role=log]").getAttribute("aria-live"));
-    assert.equal(live, "off");
+    await shop.openChat();
+    await shop.shows("line 1");
+    await eventually(async () => assert.equal(await page.getByRole("log").getAttribute("aria-live"), "polite"));
+    desk.say("news");
+    await shop.shows("news");
+    assert.deepEqual(await page.evaluate(() => [window.heard["line 1"], window.heard.news]), ["off", "polite"]);
 });
 
 test("own_messages_tell_their_state", async () => {
