@@ -251,9 +251,10 @@ static bool on_message(bell_message_type type, bell_slice data, void *user)
 static bool on_ping(bell_slice payload, void *user)
 {
     struct bell_connection *c = user;
-    if (c->u.ws.state == BELL_WS_OPEN) {
-        bell_status st = bell_ws_session_send(c, BELL_WS_PONG, payload);
-        (void)st; /* a full queue dooms it; without memory one Pong is missing */
+    /* Section 5.5.2: it must be answered. A full queue dooms the connection anyway. */
+    if (c->u.ws.state == BELL_WS_OPEN &&
+        bell_ws_session_send(c, BELL_WS_PONG, payload) == BELL_ENOMEM) {
+        bell_ws_session_doom(c, BELL_ENOMEM);
     }
     return is_alive(c);
 }

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@ static void connect_with(struct peer *p, uint16_t port, int receive_bytes)
 {
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
     const struct timeval patience = {.tv_sec = PATIENCE_S};
+    const int on = 1; /* what is sent in pieces shall arrive in pieces, and at once */
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     p->n = 0;
     p->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -30,6 +32,7 @@ static void connect_with(struct peer *p, uint16_t port, int receive_bytes)
          setsockopt(p->fd, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof receive_bytes) != 0) ||
         setsockopt(p->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) != 0 ||
         setsockopt(p->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) != 0 ||
+        setsockopt(p->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0 ||
         connect(p->fd, (const struct sockaddr *)(const void *)&to, sizeof to) != 0) {
         give_up("connect");
     }
