@@ -4,32 +4,35 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
+import { after, afterEach, before } from "node:test";
 import { fileURLToPath } from "node:url";
+
+import { eventually, launch, Person, Shop } from "./support.mjs";
 
 const WEB = fileURLToPath(new URL("../../web/", import.meta.url));
 const TYPES = {
     ".js": "text/javascript", ".css": "text/css", ".html": "text/html; charset=utf-8", ".svg": "image/svg+xml",
 };
+/** Characters that a message may have. */
+export const LONGEST = 8000;
 const PAGE = 100;
 const VISITOR = "0123456789abcdef0123456789abcdef";
 const TOKEN = "ab".repeat(32);
 
 /** Serves the built widget, the demo shop, and pages that a test gives: { "/page.html": "<!doctype …" }. */
-export class Site {
+class Site {
     pages = {};
 
-    static async start() {
+    async start() {
         assert.ok(existsSync(join(WEB, "widget/dist/w.js")), "the widget is not built: make build");
-        const site = new Site();
-        site.server = createServer((request, response) => site.#answer(request, response));
-        await new Promise((resolve) => site.server.listen(0, "127.0.0.1", resolve));
-        site.origin = `http://127.0.0.1:${site.server.address().port}`;
-        return site;
+        this.server = createServer((request, response) => this.#answer(request, response));
+        await new Promise((resolve) => this.server.listen(0, "127.0.0.1", resolve));
+        this.origin = `http://127.0.0.1:${this.server.address().port}`;
     }
 
     async stop() {
-        this.server.closeAllConnections();
-        await new Promise((resolve) => this.server.close(resolve));
+        this.server?.closeAllConnections();
+        await new Promise((resolve) => (this.server ? this.server.close(resolve) : resolve()));
     }
 
     #find(path) {
@@ -54,7 +57,7 @@ export class Site {
 }
 
 /** The other end of the widget's sockets on a page. */
-export class FakeDesk {
+class FakeDesk {
     welcome = "Hello! How can we help?";
     online = true;
     /** The conversation, as the desk would tell it. */
@@ -173,4 +176,66 @@ export class FakeDesk {
     posts() {
         return this.commands.filter((command) => command.type === "post");
     }
+}
+
+/** Messages of an agent: "line 1", "line 2", … */
+export function manyMessages(count) {
+    return Array.from({ length: count }, (_, i) => ({
+        number: i + 1, author: "agent", agent: 1, name: "Mina", id: String(i + 1).padStart(32, "0"), text: `line ${i + 1}`, at: Date.now(),
+    }));
+}
+
+/** Evaluates a function in the page, with the widget's shadow root. */
+export function inWidget(page, run, argument) {
+    return page.evaluate(
+        ([text, value]) => new Function("root", "value", `return (${text})(root, value)`)(
+            document.querySelector("deskbell-widget").shadowRoot, value),
+        [run.toString(), argument]);
+}
+
+export function box(page, selector) {
+    return page.locator(`deskbell-widget ${selector}`).boundingBox();
+}
+
+/** A site and a browser for the tests of a file, and how visitors come. */
+export function stage() {
+    const site = new Site();
+    let browser;
+    let people = [];
+
+    before(async () => {
+        await site.start();
+        browser = await launch();
+    });
+
+    after(async () => {
+        await browser?.close();
+        await site.stop();
+    });
+
+    afterEach(async () => {
+        const leaving = people;
+        people = [];
+        for (const person of leaving) await person.leave();
+    });
+
+    /** A visitor on a page, with a desk to play. */
+    async function visit({ path = "/demo/index.html", prepare = () => {}, ...options } = {}) {
+        const person = await Person.enter(browser, options);
+        people.push(person);
+        const shop = new Shop(await person.tab(), site.origin);
+        const desk = await FakeDesk.on(shop.page);
+        prepare(desk);
+        await shop.page.goto(site.origin + path);
+        return { person, shop, page: shop.page, desk };
+    }
+
+    async function visitAndOpen(options) {
+        const visitor = await visit(options);
+        await visitor.shop.openChat();
+        await eventually(() => assert.equal(visitor.desk.connections, 1));
+        return visitor;
+    }
+
+    return { site, visit, visitAndOpen };
 }
