@@ -116,6 +116,7 @@ BELL_NODISCARD BELL_API bell_status bell_ws_server_add_guard(struct bell_ws_serv
  * one connection keep their order.
  * BELL_ECLOSED  the connection is gone or closing (from a foreign thread it may also go later)
  * BELL_ELIMIT   the queue is full: the connection is being closed with 1013
+ * BELL_EAGAIN   from another thread: 64 MiB wait for the connection's loop already
  * BELL_EINVAL   text that is not UTF-8; BELL_ENOMEM
  */
 BELL_NODISCARD BELL_API bell_status bell_ws_send(struct bell_ws_server *ws, bell_conn conn,
@@ -156,7 +157,8 @@ BELL_NODISCARD BELL_API bell_status bell_ws_unsubscribe(struct bell_ws_server *w
 /*
  * Queues one message for every subscriber but except (0 = for all). The frame is made once and
  * shared. Any thread; what one thread publishes and sends reaches each connection in that order.
- * BELL_EINVAL (text that is not UTF-8, a bad name), BELL_ENOMEM (some may have got it).
+ * BELL_EINVAL (text that is not UTF-8, a bad name); BELL_ENOMEM, BELL_EAGAIN (as bell_ws_send; some
+ * may have got it).
  */
 BELL_NODISCARD BELL_API bell_status bell_ws_publish(struct bell_ws_server *ws, bell_slice topic,
                                                     bell_message_type type, bell_slice data,
@@ -164,7 +166,7 @@ BELL_NODISCARD BELL_API bell_status bell_ws_publish(struct bell_ws_server *ws, b
 
 /*
  * The same for every open connection of this server but except. Any thread. BELL_EINVAL,
- * BELL_ENOMEM.
+ * BELL_ENOMEM, BELL_EAGAIN.
  */
 BELL_NODISCARD BELL_API bell_status bell_ws_broadcast(struct bell_ws_server *ws,
                                                       bell_message_type type, bell_slice data,

@@ -12,6 +12,7 @@
 #include "bell/net/timer.h"
 #include "bell/server/connection.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -38,6 +39,8 @@ struct bell_server_loop {
     size_t chunk_count;
     struct bell_connection *free_slots;
     uint32_t open_count; /* connections in use */
+    /* Of messages that other threads have sent and this loop has not delivered yet. */
+    atomic_size_t mail_bytes;
     bool is_draining;
     struct bell_http_date_cache date;
 };

@@ -239,8 +239,26 @@ static void broadcast_one(struct bell_connection *c, void *user)
     }
 }
 
+/* What counts of a mail. Only messages do: the others are small, and some are a last resort. */
+static size_t mail_bytes(const struct ws_mail *m)
+{
+    switch ((enum mail_kind)m->kind) {
+    case MAIL_SEND:
+    case MAIL_PUBLISH:
+    case MAIL_BROADCAST:
+        return sizeof *m + m->frame->size;
+    case MAIL_CLOSE:
+    case MAIL_ABORT:
+    case MAIL_RUN:
+        break;
+    }
+    return 0;
+}
+
 static void mail_free(struct ws_mail *m)
 {
+    /* Relaxed, here and where it grows: a bound, through which no other memory is published. */
+    atomic_fetch_sub_explicit(&m->home->mail_bytes, mail_bytes(m), memory_order_relaxed);
     bell_blob_unref(m->frame);
     bell_blob_unref(m->topic);
     bell_mem_free(m);
@@ -291,14 +309,18 @@ static void mail_discard(struct bell_mail *mail)
     mail_free(m);
 }
 
-/* Takes the blobs over, also on failure. */
+/* Takes the blobs over, also on failure. BELL_EAGAIN: too much waits for that loop; BELL_ENOMEM. */
 static bell_status mail_post(struct bell_server_loop *home, struct ws_mail content)
 {
-    struct ws_mail *m = bell_mem_alloc(sizeof *m);
+    size_t bytes = mail_bytes(&content);
+    size_t before = atomic_fetch_add_explicit(&home->mail_bytes, bytes, memory_order_relaxed);
+    bool has_room = bytes == 0 || before == 0 || before + bytes <= BELL_WS_MAX_MAIL_BYTES;
+    struct ws_mail *m = has_room ? bell_mem_alloc(sizeof *m) : NULL;
     if (m == NULL) {
+        atomic_fetch_sub_explicit(&home->mail_bytes, bytes, memory_order_relaxed);
         bell_blob_unref(content.frame);
         bell_blob_unref(content.topic);
-        return BELL_ENOMEM;
+        return has_room ? BELL_ENOMEM : BELL_EAGAIN;
     }
     *m = content;
     m->mail = (struct bell_mail){.deliver = mail_deliver, .discard = mail_discard};

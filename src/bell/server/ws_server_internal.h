@@ -12,7 +12,13 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-enum { BELL_WS_TOPIC_FILTER = 1024, BELL_WS_MAX_GUARDS = 16, BELL_WS_MAX_SUBPROTOCOLS = 64 };
+enum {
+    BELL_WS_TOPIC_FILTER = 1024,
+    BELL_WS_MAX_GUARDS = 16,
+    BELL_WS_MAX_SUBPROTOCOLS = 64,
+    /* Messages of other threads that wait for one loop; one alone may be larger. */
+    BELL_WS_MAX_MAIL_BYTES = 64 * 1024 * 1024,
+};
 
 /* What one loop holds for one WebSocket server. */
 struct bell_ws_loop {

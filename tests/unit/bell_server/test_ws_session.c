@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,6 +144,66 @@ static void the_first_message_may_be_larger_than_the_queue(void **state)
     service_finish(&s);
 }
 
+struct gate {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool is_reached;
+    bool is_open;
+};
+
+static void wait_at_gate(struct bell_ws_server *ws, bell_conn conn, void *user)
+{
+    struct gate *g = user;
+    (void)ws;
+    (void)conn;
+    (void)pthread_mutex_lock(&g->lock);
+    g->is_reached = true;
+    (void)pthread_cond_broadcast(&g->changed);
+    while (!g->is_open) {
+        (void)pthread_cond_wait(&g->changed, &g->lock);
+    }
+    (void)pthread_mutex_unlock(&g->lock);
+}
+
+static void a_loop_that_does_not_come_round_is_not_buried_in_messages(void **state)
+{
+    (void)state;
+    enum { MESSAGE_BYTES = 1024 * 1024, MOST = 64 };
+    static const struct bell_component component = {.on_open = NULL};
+    static char message[MESSAGE_BYTES];
+    struct gate g = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+    struct service s;
+    struct peer p;
+    int count = 0;
+    bell_status st;
+    begin(&s, &component, NULL);
+    open_ws(&p, &s);
+    assert_int_equal(bell_ws_run(s.ws, 0, wait_at_gate, &g), BELL_OK);
+    (void)pthread_mutex_lock(&g.lock);
+    while (!g.is_reached) {
+        (void)pthread_cond_wait(&g.changed, &g.lock);
+    }
+    (void)pthread_mutex_unlock(&g.lock);
+    const bell_slice data = bell_slice_make(message, sizeof message);
+    while ((st = bell_ws_broadcast(s.ws, BELL_BINARY, data, 0)) == BELL_OK) {
+        count++;
+        assert_true(count <= MOST);
+    }
+    assert_int_equal(st, BELL_EAGAIN);
+    assert_int_equal(count, MOST - 1); /* each has a little around it */
+    assert_int_equal(bell_ws_send(s.ws, 1, BELL_BINARY, data), BELL_EAGAIN);
+    (void)pthread_mutex_lock(&g.lock);
+    g.is_open = true;
+    (void)pthread_cond_broadcast(&g.changed);
+    (void)pthread_mutex_unlock(&g.lock);
+    while ((st = bell_ws_broadcast(s.ws, BELL_BINARY, data, 0)) == BELL_EAGAIN) {
+        (void)usleep(1000);
+    }
+    assert_int_equal(st, BELL_OK);
+    peer_close(&p);
+    service_finish(&s);
+}
+
 /* ---- memory ---- */
 
 static void join(struct bell_ws_server *ws, bell_conn conn, const struct bell_http_request *request,
@@ -255,6 +316,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_handshake_is_answered_though_the_queue_overflows_in_on_open),
         cmocka_unit_test(the_first_message_may_be_larger_than_the_queue),
+        cmocka_unit_test(a_loop_that_does_not_come_round_is_not_buried_in_messages),
         cmocka_unit_test(who_misses_a_message_for_want_of_memory_is_closed),
         cmocka_unit_test(a_slow_reader_is_alive_while_it_reads),
     };
