@@ -67,8 +67,12 @@ static size_t check_examples(const char *text, const char *kind, const struct pr
         at += strlen(fence);
         bell_slice json = {at, (size_t)(strstr(at, "\n```") - at)};
         unsigned type = 0;
-        bell_status st =
-            tagged != NULL ? decode_tagged(tagged, json, &type) : decode_body(body, json);
+        bell_status st = BELL_EINVAL;
+        if (tagged != NULL) {
+            st = decode_tagged(tagged, json, &type);
+        } else if (body != NULL) {
+            st = decode_body(body, json);
+        }
         if (st != BELL_OK) {
             fail_msg("%s: %.*s", kind, BELL_FMT(json));
         }
