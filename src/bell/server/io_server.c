@@ -189,10 +189,13 @@ bell_status bell_io_server_start(struct bell_io_server *io)
     if (st != BELL_OK) {
         return st;
     }
+    /* Who stops from another thread waits until all loops run. */
+    (void)pthread_mutex_lock(&io->wait_lock);
     io->phase = BELL_IO_STARTED;
     for (uint32_t i = 0; i < io->loop_count && st == BELL_OK; i++) {
         st = bell_loop_start(&io->loops[i].loop);
     }
+    (void)pthread_mutex_unlock(&io->wait_lock);
     if (st != BELL_OK) {
         bell_io_server_stop(io);
     }
