@@ -271,15 +271,23 @@ async function answers(wire) {
 }
 
 /**
- * What the echo server says to these bytes behind the handshake, by the book: answers, and the code of
- * its Close frame (undefined while the connection stays open). Text is ASCII here.
+ * What the echo server says to these bytes behind the handshake, by the book: all its frames, and
+ * whether its Close frame is one of them.
  */
 function byTheBook(bytes, limit) {
     const out = [];
     let message;
     let at = 0;
     const fail = (code) => ({ out: Buffer.concat([...out, frame(CLOSE, closePayload(code), { key: null })]), isOver: true });
-    const isText = (payload) => payload.every((byte) => byte < 0x80);
+    const newDecoder = () => new TextDecoder("utf-8", { fatal: true });
+    const isText = (payload, decoder = newDecoder(), stream = false) => {
+        try {
+            decoder.decode(payload, { stream });
+            return true;
+        } catch {
+            return false;
+        }
+    };
     while (at < bytes.length) {
         const first = bytes[at];
         const opcode = first & 15;
@@ -299,13 +307,14 @@ function byTheBook(bytes, limit) {
         if (keyAt + 4 > bytes.length) break;
         if (!isControl) {
             if ((opcode === 0) !== (message !== undefined)) return fail(1002);
-            message ??= { opcode, payload: Buffer.alloc(0) };
+            message ??= { opcode, payload: Buffer.alloc(0), decoder: newDecoder() };
             if (message.payload.length + length > limit) return fail(1009);
         }
         const payload = Buffer.from(bytes.subarray(keyAt + 4, keyAt + 4 + length));
         for (let i = 0; i < payload.length; i++) payload[i] ^= bytes[keyAt + (i & 3)];
         const isWhole = payload.length === length;
-        if (!isControl && message.opcode === TEXT && !isText(payload)) return fail(1007);
+        const goesOn = !isWhole || first < 0x80;
+        if (!isControl && message.opcode === TEXT && !isText(payload, message.decoder, goesOn)) return fail(1007);
         if (!isWhole) break;
         at = keyAt + 4 + length;
         if (opcode === PING) out.push(frame(PONG, payload, { key: null }));
@@ -383,6 +392,39 @@ test("random_frames_are_answered_by_the_book_however_they_are_cut", async (t) =>
 });
 
 // ---- silence ----
+
+test("connections_in_odd_states_keep_no_processor_busy", async (t) => {
+    for (let i = 0; i < 5; i++) {
+        // Ended and not reading, over HTTP and over a WebSocket.
+        const asks = await Wire.connect(server.port, { paused: true });
+        asks.write(GET.repeat(20000));
+        asks.end();
+        const floods = await openWebSocket(server);
+        floods.pause();
+        const one = i % 2 === 0 ? frame(BINARY, Buffer.alloc(65536)) : frame(PING, Buffer.alloc(125));
+        floods.write(Buffer.alloc(one.length * 200, one));
+        floods.end();
+        // Amid a head, a body, a frame, a message; told to close and not closing; our half ended by an error.
+        for (const said of ["GET / HT", request("POST / HTTP/1.1", { "Content-Length": "9" }, "x"), "\r\n\r\n\r\n"]) {
+            const wire = await Wire.connect(server.port);
+            wire.write(said);
+        }
+        for (const said of [frame(TEXT, "x").subarray(0, 5), frame(TEXT, "x", { fin: false }), closeFrame(1000), Buffer.alloc(9, 0xff)]) {
+            const ws = await openWebSocket(server);
+            ws.write(said);
+        }
+    }
+    // Until it has said what sockets hold it has work; then there must be none.
+    let load = 1;
+    for (let i = 0; i < 20 && load > 0.1; i++) {
+        const from = performance.now();
+        const busy = processorMs(server.pid);
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        load = (processorMs(server.pid) - busy) / (performance.now() - from);
+    }
+    t.diagnostic(`processor load: ${(load * 100).toFixed(0)} %`);
+    assert.ok(load <= 0.1, "it runs in circles");
+});
 
 test("truncated_frames_and_silence_hold_nobody_up", async (t) => {
     const whole = Buffer.concat([frame(TEXT, "x".repeat(200), { fin: false }), frame(PING, "y".repeat(50)), frame(CONTINUATION, "z")]);

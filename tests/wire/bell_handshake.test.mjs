@@ -135,6 +135,16 @@ test("frames_right_behind_the_handshake_are_answered", async () => {
     }
 });
 
+test("frames_and_the_end_of_the_stream_right_behind_the_handshake_are_answered", async () => {
+    for (const size of [100000, 10]) {
+        const wire = await Wire.connect(server.port);
+        wire.chop(Buffer.concat([Buffer.from(upgradeRequest()), frame(TEXT, "one")]), size).then(() => wire.end());
+        assert.equal((await wire.response()).status, 101);
+        await expectFrame(wire, TEXT, "one");
+        assert.equal((await wire.rest()).length, 0);
+    }
+});
+
 test("a_broken_frame_right_behind_the_handshake_fails_the_connection", async () => {
     const wire = await Wire.connect(server.port);
     wire.write(Buffer.concat([Buffer.from(upgradeRequest()), Buffer.alloc(300, 0xff)]));
