@@ -122,3 +122,15 @@ export async function expectAlive(wire) {
     await expectFrame(wire, TEXT, "still there?");
     await expectClose(wire, 1000);
 }
+
+export async function closeInOrder(ws) {
+    ws.write(closeFrame(1000));
+    await expectClose(ws, 1000);
+}
+
+/** Sends bytes and expects the connection to fail with the code, and nothing before. */
+export async function expectFailure(server, bytes, code) {
+    const ws = await openWebSocket(server);
+    ws.write(bytes);
+    await expectClose(ws, code);
+}
