@@ -193,8 +193,14 @@ export function inWidget(page, run, argument) {
         [run.toString(), argument]);
 }
 
-export function box(page, selector) {
-    return page.locator(`deskbell-widget ${selector}`).boundingBox();
+/** Where it stands once it, and what it stands in, has stopped moving. */
+export async function box(page, selector) {
+    const place = page.locator(`deskbell-widget ${selector}`).first();
+    await place.evaluate((element) => {
+        const finite = element.getRootNode().getAnimations().filter((a) => a.effect.getComputedTiming().endTime !== Infinity);
+        return Promise.allSettled(finite.map((animation) => animation.finished));
+    });
+    return place.boundingBox();
 }
 
 /** A site and a browser for the tests of a file, and how visitors come. */
