@@ -31,6 +31,17 @@ const LANGUAGES = [
   { file: "zh", folder: "zh", name: "中文" },
 ];
 
+/*
+ * A drawing as part of the page, without a request and without a document of its own. Ids are the page's then and get
+ * the drawing's name.
+ */
+function artInPage(name) {
+  const text = readText(`art/${name}.svg`)
+    .replace(/<title>.*<\/title>\s*/, "")
+    .replace(/\b(id="|url\(#)/g, `$1${name}-`);
+  return new Html(text.trim());
+}
+
 const readText = (file) => readFileSync(join(src, file), "utf8");
 
 function html(strings, ...values) {
@@ -82,10 +93,10 @@ function layout(page, title, main) {
 <meta name="description" content="${t.description}">
 <meta name="color-scheme" content="light dark">
 <title>${title}</title>
+<script async src="/w.js" data-site="demo" data-color="#8c4a2f"></script>
 <link rel="icon" href="${up}art/mug.svg" type="image/svg+xml">
 <link rel="stylesheet" href="${up}shop.css">
 <script type="module" src="${up}shop.js"></script>
-<script async src="/w.js" data-site="demo" data-color="#8c4a2f"></script>
 </head>
 <body>
 <p class="notice">${notice(t)}</p>
@@ -95,7 +106,10 @@ function layout(page, title, main) {
 <a href="index.html">${t.home}</a>
 <a href="cart.html">${t.cart} <span class="count" data-count hidden></span></a>
 </nav>
-<nav class="languages" aria-label="${t.languages}">${languageLinks(page)}</nav>
+<details class="languages">
+<summary aria-label="${t.languages}: ${page.language.name}">${page.language.name}</summary>
+<nav aria-label="${t.languages}">${languageLinks(page)}</nav>
+</details>
 </header>
 <main>
 ${main}
@@ -118,9 +132,7 @@ function homePage(page) {
 <a class="button" href="#pieces">${t.heroLink}</a>
 </div>
 <div class="shelf" aria-hidden="true">
-<img src="${up}art/vase.svg" alt="" width="400" height="400">
-<img src="${up}art/teapot.svg" alt="" width="400" height="400">
-<img src="${up}art/mug.svg" alt="" width="400" height="400">
+${["vase", "teapot", "mug"].map(artInPage)}
 </div>
 </section>
 <h2 id="pieces">${t.products}</h2>
