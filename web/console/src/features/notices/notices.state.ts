@@ -14,6 +14,8 @@ import { settings } from "../profile/settings.state.ts";
 import { type Chime, play } from "./sound.ts";
 
 const AGAIN_MS = 20_000;
+/** What is read as it comes changes nothing: a tab's icon costs more than showing the message. */
+const SETTLE_MS = 300;
 /** Many messages at once, as after a lost connection, are one call. */
 const QUIET_MS = 700;
 
@@ -67,10 +69,16 @@ export function startNotices({ desk, inbox, opened, onPick }: NoticesPart): () =
       chime("waiting");
     }
   }, AGAIN_MS);
-  const stopTitle = effect(() => showAttention(inbox.attention.value));
+  let settling: ReturnType<typeof setTimeout> | undefined;
+  const stopTitle = effect(() => {
+    const attention = inbox.attention.value;
+    clearTimeout(settling);
+    settling = setTimeout(showAttention, SETTLE_MS, attention);
+  });
   return () => {
     clearInterval(again);
     stopTitle();
+    clearTimeout(settling);
     showAttention(0);
   };
 }

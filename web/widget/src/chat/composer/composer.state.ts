@@ -109,7 +109,9 @@ export function makeComposer(line: ComposerLine, store: DraftStore): ComposerSta
       }
       const text = draft.value.trim();
       set("");
-      endTyping();
+      /* The message says by itself that its writer has ended. */
+      clearTimeout(ending);
+      typing = false;
       line.send(text);
       return true;
     },
