@@ -32,13 +32,14 @@ const LANGUAGES = [
 ];
 
 /*
- * A drawing as part of the page, without a request and without a document of its own. Ids are the page's then and get
- * the drawing's name.
+ * A drawing as part of the page: as an image it would be a request and a document of its own, which a browser draws
+ * before it comes to the chat's button. Ids are the page's then, so they get a name.
  */
-function artInPage(name) {
-  const text = readText(`art/${name}.svg`)
+function art(drawing, place = "") {
+  const text = readText(`art/${drawing}.svg`)
     .replace(/<title>.*<\/title>\s*/, "")
-    .replace(/\b(id="|url\(#)/g, `$1${name}-`);
+    .replace(/\b(id="|url\(#)/g, `$1${place}${drawing}-`)
+    .replace("<svg ", '<svg aria-hidden="true" ');
   return new Html(text.trim());
 }
 
@@ -94,7 +95,7 @@ function layout(page, title, main) {
 <meta name="color-scheme" content="light dark">
 <title>${title}</title>
 <script async src="/w.js" data-site="demo" data-color="#8c4a2f"></script>
-<link rel="icon" href="${up}art/mug.svg" type="image/svg+xml">
+<link rel="icon" href="${up}icon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="${up}shop.css">
 <script type="module" src="${up}shop.js"></script>
 </head>
@@ -121,7 +122,7 @@ ${main}
 }
 
 function homePage(page) {
-  const { t, up } = page;
+  const { t } = page;
   return layout(
     page,
     `${t.shop} · ${t.tagline}`,
@@ -132,14 +133,14 @@ function homePage(page) {
 <a class="button" href="#pieces">${t.heroLink}</a>
 </div>
 <div class="shelf" aria-hidden="true">
-${["vase", "teapot", "mug"].map(artInPage)}
+${["vase", "teapot", "mug"].map((id) => art(id, "shelf-"))}
 </div>
 </section>
 <h2 id="pieces">${t.products}</h2>
 <ul class="pieces">
 ${Object.entries(t.items).map(
   ([id, item]) => html`<li><a href="${id}.html">
-<span class="picture ${id}"><img src="${up}art/${id}.svg" alt="" width="400" height="400" loading="lazy"></span>
+<span class="picture ${id}">${art(id)}</span>
 <strong>${item.name}</strong>
 <span class="price">${money(t, item.price)}</span>
 </a></li>
@@ -149,14 +150,14 @@ ${Object.entries(t.items).map(
 }
 
 function piecePage(page, id) {
-  const { t, up } = page;
+  const { t } = page;
   const item = t.items[id];
   return layout(
     page,
     `${item.name} · ${t.shop}`,
     html`<a class="back" href="index.html">← ${t.back}</a>
 <article class="piece">
-<span class="picture ${id}"><img src="${up}art/${id}.svg" alt="" width="400" height="400"></span>
+<span class="picture ${id}">${art(id)}</span>
 <div>
 <h1>${item.name}</h1>
 <p class="price">${money(t, item.price)}</p>
@@ -175,7 +176,7 @@ function piecePage(page, id) {
 }
 
 function cartPage(page) {
-  const { t, up } = page;
+  const { t } = page;
   return layout(
     page,
     `${t.cart} · ${t.shop}`,
@@ -184,7 +185,7 @@ function cartPage(page) {
 <ul class="cart" data-if-full hidden>
 ${Object.entries(t.items).map(
   ([id, item]) => html`<li data-row="${id}" data-price="${item.price}" hidden>
-<a class="picture ${id}" href="${id}.html"><img src="${up}art/${id}.svg" alt="" width="400" height="400"></a>
+<a class="picture ${id}" href="${id}.html" aria-label="${item.name}">${art(id)}</a>
 <span><strong>${item.name}</strong><span class="price">${money(t, item.price)}</span></span>
 <span class="amount">
 <button type="button" data-add="${id}" data-by="-1" aria-label="${item.name}, ${t.amount} −1">−</button>
@@ -219,7 +220,7 @@ function writePages(language) {
 rmSync(dist, { recursive: true, force: true });
 mkdirSync(dist, { recursive: true });
 LANGUAGES.forEach(writePages);
-cpSync(join(src, "art"), join(dist, "art"), { recursive: true });
+cpSync(join(src, "art", "mug.svg"), join(dist, "icon.svg"));
 for (const [file, loader, out] of [
   ["shop.ts", "ts", "shop.js"],
   ["shop.css", "css", "shop.css"],
