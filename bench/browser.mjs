@@ -2,6 +2,7 @@
 // screen, long tasks. Prints; does not judge. Part of make bench.
 //
 //   node bench/browser.mjs --build build/release
+import { createServer } from "node:http";
 import { parseArgs } from "node:util";
 import { join, resolve } from "node:path";
 
@@ -12,6 +13,7 @@ const { Console, emailOf, launch, Person, Shop, startDesk } = await import("../t
 const ROUNDS = Number(options.rounds);
 const VISITS = 10;
 const CHATS = 15;
+const SETTLE_MS = 500; // a person takes longer from one step to the next
 
 function percentile(values, percent) {
     const sorted = [...values].sort((a, b) => a - b);
@@ -19,6 +21,7 @@ function percentile(values, percent) {
 }
 
 const ms = (value) => `${value.toFixed(1)} ms`;
+const both = (values) => `${ms(percentile(values, 50))} / ${ms(percentile(values, 95))}`;
 
 /** In the page: when the last text that contains the mark came on the screen, frame included. */
 function watchFor(mark) {
@@ -50,38 +53,57 @@ async function timeKey(from, field, to, text, mark) {
     return seen - (await from.evaluate(() => window.pressed));
 }
 
-/** Runs in every page before its scripts: long tasks of the page, and when the launcher was painted. */
+/** Runs in every page before its scripts: long tasks of the page, and when a button was painted. */
 function observePage() {
     window.longTasks = [];
     new PerformanceObserver((list) => window.longTasks.push(...list.getEntries().map((e) => e.duration)))
         .observe({ type: "longtask", buffered: true });
     const watch = setInterval(() => {
         const host = document.querySelector("deskbell-widget");
-        if (!host?.shadowRoot?.querySelector("button")) return;
+        if (!(host?.shadowRoot ?? document).querySelector(host ? "button" : "#plain")) return;
         clearInterval(watch);
-        requestAnimationFrame(() => setTimeout(() => (window.launcherAt = performance.now())));
+        requestAnimationFrame(() => setTimeout(() => (window.paintedAt = performance.now())));
     }, 1);
 }
 
-async function measureLauncher(browser, server) {
-    const painted = [];
-    const requests = [];
-    const tasks = [];
+/** The least any page takes here: one button, nothing else to load. */
+async function servePlainPage() {
+    const http = createServer((_, answer) => {
+        answer.setHeader("content-type", "text/html; charset=utf-8");
+        answer.end('<!doctype html><title>plain</title><link rel="icon" href="data:,"><button id="plain">Chat</button>');
+    });
+    await new Promise((done) => http.listen(0, "127.0.0.1", done));
+    return { address: `http://127.0.0.1:${http.address().port}/`, close: () => http.close() };
+}
+
+async function visit(page, address, requests) {
+    let count = 0;
+    const onRequest = (r) => (count += /^\/(w\.js|widget\/)/.test(new URL(r.url()).pathname) ? 1 : 0);
+    page.on("request", onRequest);
+    await page.goto(address);
+    await page.waitForFunction(() => window.paintedAt !== undefined);
+    await new Promise((r) => setTimeout(r, SETTLE_MS));
+    page.off("request", onRequest);
+    requests.push(count);
+    return page.evaluate(() => ({ painted: window.paintedAt, tasks: window.longTasks }));
+}
+
+/** In a browser that was just started for it, and in a tab that showed another page before, the usual case. */
+async function measureLauncher(browser, address) {
+    const seen = { first: [], next: [], requests: [], tasks: [] };
     for (let i = 0; i < VISITS; i++) {
         const person = await Person.enter(browser);
         await person.context.addInitScript(observePage);
         const page = await person.tab();
-        let count = 0;
-        page.on("request", (r) => (count += /^\/(w\.js|widget\/)/.test(new URL(r.url()).pathname) ? 1 : 0));
-        await page.goto(`${server.origin}/demo/`);
-        await page.waitForFunction(() => window.launcherAt !== undefined);
-        await new Promise((r) => setTimeout(r, 200));
-        painted.push(await page.evaluate(() => window.launcherAt));
-        tasks.push(...(await page.evaluate(() => window.longTasks)));
-        requests.push(count);
+        for (const spans of [seen.first, seen.next]) {
+            const { painted, tasks } = await visit(page, address, seen.requests);
+            spans.push(painted);
+            seen.tasks.push(...tasks);
+            await page.goto("about:blank");
+        }
         await person.leave();
     }
-    return { painted, requests, tasks };
+    return seen;
 }
 
 async function measureTalk(browser, server, desk) {
@@ -109,6 +131,7 @@ async function measureNewChats(browser, server, desk) {
         const person = await Person.enter(browser);
         const shop = await Shop.visit(person, server.origin);
         await shop.openChat();
+        await new Promise((r) => setTimeout(r, SETTLE_MS));
         spans.push(await timeKey(shop.page, shop.field, desk.page, `first words of chat ${i}!`, `chat ${i}!`));
         // The next one comes to a desk where nobody waits.
         await desk.take(`chat ${i}!`);
@@ -123,17 +146,23 @@ const browser = await launch();
 try {
     const agent = await Person.enter(browser);
     const desk = await Console.logIn(agent, server.origin, emailOf("mina"));
-    const launcher = await measureLauncher(browser, server);
+    const plain = await servePlainPage();
+    const least = await measureLauncher(browser, plain.address);
+    plain.close();
+    const launcher = await measureLauncher(browser, `${server.origin}/demo/`);
     const talk = await measureTalk(browser, server, desk);
     const chats = await measureNewChats(browser, server, desk);
     await agent.leave();
     const tasks = [...launcher.tasks, ...talk.tasks];
     const rows = [
-        ["launcher painted after navigation, p50 / worst", `${ms(percentile(launcher.painted, 50))} / ${ms(Math.max(...launcher.painted))}`],
+        ["launcher painted after navigation, p50 / p95", both(launcher.next)],
+        ["  first page of a fresh browser", both(launcher.first)],
+        ["a plain button, for comparison", both(least.next)],
+        ["  first page of a fresh browser", both(least.first)],
         ["requests of the launcher", String(Math.max(...launcher.requests))],
-        ["visitor's key → agent's screen, p50 / p95", `${ms(percentile(talk.toAgent, 50))} / ${ms(percentile(talk.toAgent, 95))}`],
-        ["agent's key → visitor's screen, p50 / p95", `${ms(percentile(talk.toVisitor, 50))} / ${ms(percentile(talk.toVisitor, 95))}`],
-        ["new chat → agent's screen, p50 / p95", `${ms(percentile(chats, 50))} / ${ms(percentile(chats, 95))}`],
+        ["visitor's key → agent's screen, p50 / p95", both(talk.toAgent)],
+        ["agent's key → visitor's screen, p50 / p95", both(talk.toVisitor)],
+        ["new chat → agent's screen, p50 / p95", both(chats)],
         ["tasks over 50 ms on the shop's page", tasks.length === 0 ? "none" : `${tasks.length}, longest ${ms(Math.max(...tasks))}`],
     ];
     const width = Math.max(...rows.map(([name]) => name.length));
