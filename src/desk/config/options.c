@@ -224,9 +224,11 @@ static const struct option OPTIONS[] = {
      .argument = "BYTES",
      .value = "4194304",
      AT(send_queue_bytes),
-     NUMBER(65536, 1073741824),
+     NUMBER(4194304, 1073741824),
      .serve_only = true,
-     .help = "What may wait to be sent to one connection; above, it is closed with 1013."},
+     .help =
+         "What may wait to be sent to one connection; above, it is closed with 1013. The longest "
+         "answer must fit."},
     {.name = "event-history",
      .argument = "N",
      .value = "1000000",

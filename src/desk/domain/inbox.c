@@ -240,11 +240,15 @@ struct outcome inbox_events(struct tx *tx, const struct agent_command_events *ev
     if (st == BELL_OK && items == NULL) {
         st = BELL_ENOMEM;
     }
-    for (size_t i = 0; st == BELL_OK && i < count; i++) {
-        st = event_load(tx, &rows[i], arena, &items[i]);
+    /* Long messages make a page shorter, as in store_message_after. */
+    size_t n = 0;
+    for (size_t text_bytes = 0; st == BELL_OK && n < count && text_bytes < STORE_PAGE_TEXT_BYTES;
+         n++) {
+        st = event_load(tx, &rows[n], arena, &items[n]);
+        text_bytes += items[n].message.text.n;
     }
     if (st == BELL_OK) {
-        *out = (struct agent_event_events){.items = items, .items_count = count, .last = last};
+        *out = (struct agent_event_events){.items = items, .items_count = n, .last = last};
     }
     return outcome_from(st);
 }

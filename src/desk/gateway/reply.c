@@ -6,10 +6,11 @@
 #include "desk/proto/encode.h"
 
 /*
- * The largest answer is a page of 200 messages of 8,000 characters; 500 events may hold as many
- * messages. Beyond that an answer is our mistake.
+ * The largest answers are a page of texts of which each byte needs six, written as \u0001 (see
+ * STORE_PAGE_TEXT_BYTES), and 500 conversations with the longest names. Beyond that an answer is
+ * our mistake.
  */
-enum { REPLY_MAX_BYTES = 32 * 1024 * 1024, REFUSAL_TEXT_BYTES = 200 };
+enum { REPLY_MAX_BYTES = 4 * 1024 * 1024, REFUSAL_TEXT_BYTES = 200 };
 /* Most answers are `stored` and fit without growing. */
 enum { REPLY_USUAL_BYTES = 256 };
 

@@ -72,7 +72,7 @@ static bell_status message_read(struct db_rows *rows, struct bell_arena *arena, 
     return st;
 }
 
-/* One more than limit is asked for, to know whether there are more. */
+/* One more than the page holds is asked for, to know whether there are more. */
 static bell_status page_read(struct db *db, const struct db_sql *sql, int64_t conversation,
                              int64_t from, int64_t limit, struct bell_arena *arena,
                              struct message **items, size_t *count, bool *more)
@@ -84,15 +84,17 @@ static bell_status page_read(struct db *db, const struct db_sql *sql, int64_t co
     }
     struct message *list = array;
     size_t n = 0;
+    size_t text_bytes = 0;
     bool has_more = false;
     struct db_rows rows;
     db_query(db, sql, DB_PARAMS(db_int(conversation), db_int(from), db_int(limit + 1)), &rows);
     while (st == BELL_OK && db_next(&rows)) {
-        if (n == (size_t)limit) {
+        if (n == (size_t)limit || text_bytes >= STORE_PAGE_TEXT_BYTES) {
             has_more = true;
             break;
         }
-        st = message_read(&rows, arena, &list[n++]);
+        st = message_read(&rows, arena, &list[n]);
+        text_bytes += list[n++].text.n;
     }
     st = rows_end_one(&rows, true, st);
     if (st == BELL_OK) {

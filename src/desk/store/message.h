@@ -14,6 +14,12 @@
  */
 enum { MESSAGE_SENDER_VISITOR = 0 };
 
+/*
+ * A page ends with the message with which its texts reach this, so that no answer comes near what
+ * may wait on a connection: 200 of the longest messages would be 6 MB.
+ */
+enum { STORE_PAGE_TEXT_BYTES = 256 * 1024 };
+
 /* Place and time of the message its sender has stored with this id; BELL_ENOTFOUND. */
 BELL_NODISCARD bell_status store_message_find(struct db *db, int64_t conversation, int64_t sender,
                                               desk_id id, int64_t *number, int64_t *at);
@@ -24,13 +30,14 @@ BELL_NODISCARD bell_status store_message_find(struct db *db, int64_t conversatio
 BELL_NODISCARD bell_status store_message_insert(struct db *db, int64_t event, int64_t conversation,
                                                 int64_t sender, const struct message *message);
 /*
- * At most limit messages with numbers above after; *more tells whether there are further ones. In
- * order; items and texts in arena.
+ * At most limit messages with numbers above after, fewer when their texts are long (see
+ * STORE_PAGE_TEXT_BYTES); *more tells whether there are further ones. In order; items and texts in
+ * arena.
  */
 BELL_NODISCARD bell_status store_message_after(struct db *db, int64_t conversation, int64_t after,
                                                int64_t limit, struct bell_arena *arena,
                                                struct message **items, size_t *count, bool *more);
-/* The last limit messages with numbers below before; in order as well. */
+/* The last of those with numbers below before; in order and bounded as well. */
 BELL_NODISCARD bell_status store_message_before(struct db *db, int64_t conversation, int64_t before,
                                                 int64_t limit, struct bell_arena *arena,
                                                 struct message **items, size_t *count, bool *more);

@@ -363,7 +363,9 @@ struct visitor_command_post {
 };
 
 #define VISITOR_COMMAND_POST_TEXT_MAX_CHARS 8000
-/* Asks for messages after a number. Answer: messages. */
+/*
+ * Asks for messages after a number. Answer: messages; pages of long texts are shorter than limit.
+ */
 struct visitor_command_history {
     int64_t after;
     /* Default 100. 1 to 200. */
@@ -606,7 +608,8 @@ struct agent_command_open {
 };
 
 /*
- * A page of messages: the first after `after`, or with before the last before it. Answer: messages.
+ * A page of messages: the first after `after`, or with before the last before it. Answer: messages;
+ * pages of long texts are shorter than limit.
  */
 struct agent_command_history {
     /* At least 1. */
@@ -623,8 +626,8 @@ struct agent_command_history {
 
 #define AGENT_COMMAND_HISTORY_LIMIT_MAX 200
 /*
- * A page of desk events after a number, to catch up. Answer: events; refused with gone when the
- * desk does not keep events that old: list again.
+ * A page of desk events after a number, to catch up; of long texts it is shorter than limit.
+ * Answer: events; refused with gone when the desk does not keep events that old: list again.
  */
 struct agent_command_events {
     int64_t after;

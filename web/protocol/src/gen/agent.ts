@@ -49,7 +49,7 @@ export interface AgentCommandOpen {
   readonly conversation: number;
 }
 
-/** A page of messages: the first after `after`, or with before the last before it. Answer: messages. */
+/** A page of messages: the first after `after`, or with before the last before it. Answer: messages; pages of long texts are shorter than limit. */
 export interface AgentCommandHistory {
   readonly type: "history";
   /** A number of one's own; the answer repeats it. */
@@ -62,7 +62,7 @@ export interface AgentCommandHistory {
   readonly limit?: number;
 }
 
-/** A page of desk events after a number, to catch up. Answer: events; refused with gone when the desk does not keep events that old: list again. */
+/** A page of desk events after a number, to catch up; of long texts it is shorter than limit. Answer: events; refused with gone when the desk does not keep events that old: list again. */
 export interface AgentCommandEvents {
   readonly type: "events";
   /** A number of one's own; the answer repeats it. */

@@ -47,7 +47,7 @@ export interface VisitorCommandPost {
   readonly text: string;
 }
 
-/** Asks for messages after a number. Answer: messages. */
+/** Asks for messages after a number. Answer: messages; pages of long texts are shorter than limit. */
 export interface VisitorCommandHistory {
   readonly type: "history";
   /** A number of one's own; the answer repeats it. */
