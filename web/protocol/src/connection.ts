@@ -36,7 +36,9 @@ export const HELLO_TIMEOUT_MS = 10_000;
 /** After so much silence a ping is sent, ... */
 export const PING_AFTER_MS = 25_000;
 /** ... and without any word after it the connection is given up. */
-export const PONG_TIMEOUT_MS = 10_000;
+export const PONG_TIMEOUT_MS = 6_000;
+/** What wants an answer is waited for so long before a ping asks whether the connection still lives. */
+export const ANSWER_AFTER_MS = 4_000;
 /** A connection that held for so long makes earlier failures forgotten. */
 export const STABLE_AFTER_MS = 10_000;
 export const MIN_BACKOFF_MS = 250;
@@ -54,8 +56,10 @@ export class Connection {
   #status: ConnectionStatus = { phase: "stopped", attempts: 0 };
   #socket: Socket | undefined;
   #isOpen = false;
-  /** The one timer: hello, silence, pong or the next try. */
+  /** The one timer: hello, silence, answer, pong or the next try. */
   #cancelTimer = () => {};
+  /** It stands for an answer or a pong, sooner than any silence. */
+  #isAwaiting = false;
   #stopWaking = () => {};
   #openedAt = 0;
   #onlineAt = 0;
@@ -128,6 +132,24 @@ export class Connection {
     return this.#isOpen;
   }
 
+  /**
+   * Something was sent that is always answered. On a network that has gone without a word the sender
+   * should not see it wait for longer than need be.
+   */
+  awaitAnswer(): void {
+    if (this.isOnline && !this.#isAwaiting) {
+      const heardBefore = this.#heardCount;
+      this.#timer(ANSWER_AFTER_MS, () => {
+        if (this.#heardCount === heardBefore) {
+          this.#probe();
+        } else {
+          this.#checkSilence();
+        }
+      });
+      this.#isAwaiting = true;
+    }
+  }
+
   #set(status: ConnectionStatus): void {
     this.#status = status;
     this.#handlers.onStatus();
@@ -135,6 +157,7 @@ export class Connection {
 
   #timer(ms: number, run: () => void): void {
     this.#cancelTimer();
+    this.#isAwaiting = false;
     this.#cancelTimer = this.#environment.after(ms, run);
   }
 
@@ -210,14 +233,16 @@ export class Connection {
   }
 
   #watchSilence(ms: number): void {
-    this.#timer(ms, () => {
-      const silence = this.#environment.now() - this.#heardAt;
-      if (silence >= 0 && silence < PING_AFTER_MS) {
-        this.#watchSilence(PING_AFTER_MS - silence);
-      } else {
-        this.#probe();
-      }
-    });
+    this.#timer(ms, () => this.#checkSilence());
+  }
+
+  #checkSilence(): void {
+    const silence = this.#environment.now() - this.#heardAt;
+    if (silence >= 0 && silence < PING_AFTER_MS) {
+      this.#watchSilence(PING_AFTER_MS - silence);
+    } else {
+      this.#probe();
+    }
   }
 
   #probe(): void {
@@ -230,6 +255,7 @@ export class Connection {
         this.#watchSilence(PING_AFTER_MS);
       }
     });
+    this.#isAwaiting = true;
   }
 
   /** The network or the page is back: try at once, or make sure that the connection still lives. */

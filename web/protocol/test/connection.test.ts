@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import {
+  ANSWER_AFTER_MS,
   Connection,
   HELLO_TIMEOUT_MS,
   MAX_BACKOFF_MS,
@@ -186,6 +187,36 @@ describe("Connection", () => {
     world.advance(1);
     expect(connection.status.phase).toBe("offline");
     expect(world.socket.isReleased).toBe(true);
+  });
+
+  it("asks sooner while something wants an answer", () => {
+    connection.start();
+    goOnline();
+    world.socket.take();
+    connection.awaitAnswer();
+    world.advance(ANSWER_AFTER_MS - 1);
+    connection.awaitAnswer();
+    expect(world.socket.take()).toEqual([]);
+    world.advance(1);
+    expect(world.socket.take()).toEqual([PING]);
+    connection.awaitAnswer();
+    world.advance(PONG_TIMEOUT_MS - 1);
+    expect(connection.status.phase).toBe("online");
+    world.advance(1);
+    expect(connection.status.phase).toBe("offline");
+  });
+
+  it("does not ask when the answer has come", () => {
+    connection.start();
+    goOnline();
+    world.socket.take();
+    connection.awaitAnswer();
+    world.advance(ANSWER_AFTER_MS - 1);
+    world.socket.receive("answer");
+    world.advance(PING_AFTER_MS - 1);
+    expect(world.socket.take()).toEqual([]);
+    world.advance(1);
+    expect(world.socket.take()).toEqual([PING]);
   });
 
   it("makes sure of the connection when the page comes back", () => {

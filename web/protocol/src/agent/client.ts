@@ -264,8 +264,15 @@ export class AgentClient {
     return this.#connection.isOnline && this.#send(command);
   }
 
+  /** What the desk always answers. */
+  #sendAsking(command: AgentCommand): boolean {
+    const isSent = this.#sendOnline(command);
+    this.#connection.awaitAnswer();
+    return isSent;
+  }
+
   #sendEntry({ id, lane, text, seen, force }: OutboxEntry): boolean {
-    return this.#sendOnline({
+    return this.#sendAsking({
       type: "post",
       id,
       conversation: lane,
@@ -279,7 +286,7 @@ export class AgentClient {
     command: AgentCommand,
     pick: (event: AgentEvent) => T | undefined,
   ): Promise<Result<T>> {
-    const result = await this.#requests.ask((ref) => this.#sendOnline({ ...command, ref }));
+    const result = await this.#requests.ask((ref) => this.#sendAsking({ ...command, ref }));
     if (!result.ok) {
       return result;
     }

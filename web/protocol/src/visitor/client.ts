@@ -130,7 +130,7 @@ export class VisitorClient {
     this.#outbox = new Outbox({
       store: this.#store,
       environment,
-      send: ({ id, text }) => this.#send({ type: "post", id, text }),
+      send: ({ id, text }) => this.#sendPost({ type: "post", id, text }),
       onChange: () => this.#changed(true),
     });
     this.#requests = new Requests(environment);
@@ -253,6 +253,13 @@ export class VisitorClient {
 
   #send(command: VisitorCommand): boolean {
     return this.#connection.send(encodeVisitorCommand(command));
+  }
+
+  /** The desk always answers it. */
+  #sendPost(command: VisitorCommand): boolean {
+    const isSent = this.#send(command);
+    this.#connection.awaitAnswer();
+    return isSent;
   }
 
   #sendOnline(command: VisitorCommand): boolean {
