@@ -217,3 +217,20 @@ test("a_half_written_message_survives_the_way_to_another_page", async () => {
     await shop.openChat();
     assert.equal(await shop.field.inputValue(), "half a sent");
 });
+
+test("on_the_next_page_an_answer_shows_on_the_button_and_what_was_not_sent_is", async () => {
+    const { shop, page, desk } = await visitAndOpen();
+    desk.onPost = () => "ignore";
+    await shop.write("is anybody there?");
+    await eventually(() => assert.equal(desk.posts().length, 1));
+    desk.onPost = () => "store";
+    await page.goto(`${new URL(page.url()).origin}/demo/mug.html`);
+    await eventually(() => assert.equal(desk.posts().length, 2));
+    assert.equal(desk.posts()[1].id, desk.posts()[0].id);
+    desk.say("yes, here");
+    await page.getByRole("button", { name: "Open chat, 1 new message" }).waitFor();
+    assert.equal(await shop.field.isVisible(), false);
+    await shop.openChat();
+    await shop.shows("yes, here");
+    assert.deepEqual(await shop.ownTexts(), ["is anybody there?"]);
+});

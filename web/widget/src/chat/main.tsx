@@ -1,6 +1,6 @@
 /*
- * The chat's file: loaded with the first click, it puts the window into the launcher's shadow root and talks to the
- * desk from then on, whether the window is open or not.
+ * The chat's file: loaded with the first click, and on later pages of who has talked before, it puts the window into
+ * the launcher's shadow root and talks to the desk from then on, whether the window is open or not.
  */
 
 import { VisitorClient } from "@deskbell/protocol/visitor";

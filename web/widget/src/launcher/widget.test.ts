@@ -54,6 +54,9 @@ function button(): HTMLButtonElement {
   return found;
 }
 
+/* The widget has looked around once the page is idle. */
+const idle = () => new Promise((resolve) => setTimeout(resolve, 5));
+
 const call = (verb: string, ...args: unknown[]): unknown => widget.call(verb, args);
 
 beforeEach(() => {
@@ -66,16 +69,18 @@ beforeEach(() => {
 afterEach(() => {
   call("destroy");
   document.body.replaceChildren();
+  localStorage.clear();
+  sessionStorage.clear();
 });
 
 describe("before the click", () => {
-  it("there is a button and nothing else: no code, no storage, no socket", () => {
-    const storage = vi.spyOn(Storage.prototype, "getItem");
+  it("there is a button and nothing else: no code, nothing stored, no socket", async () => {
     make();
+    await idle();
     expect(button().getAttribute("aria-label")).toBe("Open chat");
     expect(load).not.toHaveBeenCalled();
     expect(sockets).not.toHaveBeenCalled();
-    expect(storage).not.toHaveBeenCalled();
+    expect(localStorage.length + sessionStorage.length).toBe(0);
     expect(document.cookie).toBe("");
   });
 
@@ -94,6 +99,65 @@ describe("before the click", () => {
     document.body.replaceChildren(document.createElement("main"));
     await Promise.resolve();
     expect(document.querySelectorAll("deskbell-widget")).toHaveLength(1);
+  });
+});
+
+describe("on the next page of who has talked", () => {
+  const IDENTITY = "deskbell.shop.identity";
+
+  it("the chat is connected, behind a closed button", async () => {
+    localStorage.setItem(IDENTITY, "{}");
+    make();
+    expect(load).not.toHaveBeenCalled();
+    await vi.waitFor(() => expect(chat.setOpen).toHaveBeenLastCalledWith(false));
+    expect(call("get", "state")).toBe("closed");
+    host?.emit("unread", { count: 1 });
+    expect(button().querySelector(".badge")?.textContent).toBe("1");
+    await call("open");
+    expect(start).toHaveBeenCalledTimes(1);
+    expect(chat.setOpen).toHaveBeenLastCalledWith(true);
+  });
+
+  it("a message that never reached the desk is reason enough", async () => {
+    localStorage.setItem("deskbell.shop.outbox.0123", "{}");
+    make();
+    await vi.waitFor(() => expect(start).toHaveBeenCalledTimes(1));
+  });
+
+  it("of another site nothing happens", async () => {
+    localStorage.setItem("deskbell.other.identity", "{}");
+    make();
+    await idle();
+    expect(load).not.toHaveBeenCalled();
+  });
+
+  it("when it cannot be loaded nobody who did not ask is told, and a click tries again", async () => {
+    localStorage.setItem(IDENTITY, "{}");
+    load.mockRejectedValueOnce(new Error("offline"));
+    make();
+    await vi.waitFor(() => expect(load).toHaveBeenCalledTimes(1));
+    await idle();
+    expect(shadows.at(-1)?.querySelector("[role=alert]")?.textContent).toBe("");
+    await call("open");
+    expect(call("get", "state")).toBe("open");
+  });
+
+  it("a click meanwhile waits for the same chat and shows it", async () => {
+    localStorage.setItem(IDENTITY, "{}");
+    let arrive: (code: { start: StartChat }) => void = () => undefined;
+    load.mockImplementationOnce(
+      () =>
+        new Promise((resolve) => {
+          arrive = resolve;
+        }),
+    );
+    make();
+    await vi.waitFor(() => expect(load).toHaveBeenCalledTimes(1));
+    const opening = call("open");
+    arrive({ start });
+    await opening;
+    expect(start).toHaveBeenCalledTimes(1);
+    expect(call("get", "state")).toBe("open");
   });
 });
 

@@ -4,13 +4,16 @@
  *   closed -> loading -> open <-> closed
  *                    \-> failed -> loading
  *
- * Nothing is stored or sent before `open`; what a page says earlier waits in memory.
+ * Nothing is stored or sent before the first `open`; what a page says earlier waits in memory. Who has opened it once
+ * is connected again on the site's next pages, when they have loaded: an answer shows on the button, and what could not
+ * be sent is sent.
  */
 
 import type { Chat, ChatHost, DeskEvents, Emit, Person, StartChat } from "../contract.ts";
 import { type Button, makeButton } from "./button.ts";
 import { accentFor, isSite, localeFor, parseSettings, type Settings } from "./config.ts";
 import { makeEvents } from "./events.ts";
+import { isKnown } from "./known.ts";
 import { parsePerson } from "./person.ts";
 
 /* Put in by the build. */
@@ -23,6 +26,21 @@ export interface Widget {
 }
 
 type LoadChat = (address: string) => Promise<{ start: StartChat }>;
+
+const IDLE_MAX_MS = 2000;
+
+/* When the page has loaded and has nothing else to do. */
+function whenIdle(run: () => void): void {
+  const wait = () =>
+    "requestIdleCallback" in window
+      ? requestIdleCallback(run, { timeout: IDLE_MAX_MS })
+      : setTimeout(run, 1);
+  if (document.readyState === "complete") {
+    wait();
+  } else {
+    addEventListener("load", wait, { once: true });
+  }
+}
 
 const importChat: LoadChat = (address) => import(/* @vite-ignore */ address);
 
@@ -81,7 +99,6 @@ export function makeWidget(base: string, script: Settings, load: LoadChat = impo
     if (!ui || site === undefined) {
       return;
     }
-    ui.setState("loading");
     const started = await prepare()
       .then((code) => (ui === button ? code.start(chatHost(ui.mount, ui.adopt, site)) : undefined))
       .catch(() => undefined);
@@ -91,10 +108,25 @@ export function makeWidget(base: string, script: Settings, load: LoadChat = impo
       chat = started;
       chat.identify(person);
       settle();
-    } else {
+    } else if (wanted) {
       wanted = false;
       ui.setState("failed");
       emit("error", { code: "load_failed", message: "The chat could not be loaded." });
+    }
+  }
+
+  /* One at a time. */
+  function startOnce(): Promise<void> {
+    opening ??= start().finally(() => {
+      opening = undefined;
+    });
+    return opening;
+  }
+
+  /* Behind a closed button: what comes is counted on it. */
+  function resume(site: string): void {
+    if (button && !chat && isKnown(site)) {
+      void startOnce();
     }
   }
 
@@ -120,10 +152,8 @@ export function makeWidget(base: string, script: Settings, load: LoadChat = impo
       settle();
       return;
     }
-    opening ??= start().finally(() => {
-      opening = undefined;
-    });
-    await opening;
+    button.setState("loading");
+    await startOnce();
   }
 
   function close(): void {
@@ -169,7 +199,8 @@ export function makeWidget(base: string, script: Settings, load: LoadChat = impo
       return;
     }
     settings = { ...settings, ...more };
-    if (!isSite(settings.site)) {
+    const { site } = settings;
+    if (!isSite(site)) {
       throw new Error(NO_SITE);
     }
     locale = localeFor(settings.locale);
@@ -183,6 +214,7 @@ export function makeWidget(base: string, script: Settings, load: LoadChat = impo
     button.setShown(shown);
     /* Later than the calls that waited for us, which may want to hear it. */
     queueMicrotask(() => emit("ready", { version: __VERSION__ }));
+    whenIdle(() => resume(site));
   }
 
   function destroy(): void {
