@@ -11,7 +11,8 @@ process.env.DESKBELL_PROGRAM = resolve(join(options.build, "src", "cli", "deskbe
 const { Console, emailOf, launch, Person, Shop, startDesk } = await import("../tests/e2e/support.mjs");
 
 const ROUNDS = Number(options.rounds);
-const VISITS = 10;
+const BROWSERS = 5;
+const NEXT_PAGES = 6;
 const CHATS = 15;
 const SETTLE_MS = 500; // a person takes longer from one step to the next
 
@@ -88,16 +89,16 @@ async function visit(page, address, requests) {
     return page.evaluate(() => ({ painted: window.paintedAt, tasks: window.longTasks }));
 }
 
-/** In a browser that was just started for it, and in a tab that showed another page before, the usual case. */
+/** On the first page that a browser shows at all, and on the next pages of the same tab. */
 async function measureLauncher(browser, address) {
     const seen = { first: [], next: [], requests: [], tasks: [] };
-    for (let i = 0; i < VISITS; i++) {
+    for (let i = 0; i < BROWSERS; i++) {
         const person = await Person.enter(browser);
         await person.context.addInitScript(observePage);
         const page = await person.tab();
-        for (const spans of [seen.first, seen.next]) {
+        for (let n = 0; n <= NEXT_PAGES; n++) {
             const { painted, tasks } = await visit(page, address, seen.requests);
-            spans.push(painted);
+            (n === 0 ? seen.first : seen.next).push(painted);
             seen.tasks.push(...tasks);
             await page.goto("about:blank");
         }
