@@ -128,7 +128,8 @@ static struct outcome agent_delivered(struct scene *s)
 
 static struct outcome visitor_reads(struct scene *s)
 {
-    return visitor_read(&s->desk.tx, &s->hello.self, 2);
+    int64_t conversation = 0;
+    return visitor_read(&s->desk.tx, &s->hello.self, 2, &conversation);
 }
 
 static struct outcome identify(struct scene *s)

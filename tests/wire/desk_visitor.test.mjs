@@ -248,6 +248,19 @@ test("typing goes to the desk and comes from it, with the agent's name", async (
     assert.equal((await ws.next("typing")).on, false);
 });
 
+test("a tab that was there before the conversation tells typing too", async () => {
+    const first = await visitor(server);
+    const second = await visitor(server, { known: first.known });
+    await first.post("hello");
+    const conversation = await conversationOf(first);
+    const { message } = await second.next((m) => m.type === "message" && m.message.number === 2);
+    second.send({ type: "delivered", number: message.number });
+    await min.next((m) => m.type === "desk_event" && m.event.receipt?.visitor_delivered === 2 && m.event.conversation === conversation);
+    await second.settle();
+    second.send({ type: "typing", on: true });
+    await min.next((m) => m.type === "typing" && m.conversation === conversation && m.on);
+});
+
 test("a visitor who goes away while typing stops typing", async () => {
     const ws = await visitor(server);
     await ws.post("hello");

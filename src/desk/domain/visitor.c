@@ -258,10 +258,11 @@ struct outcome visitor_post(struct tx *tx, const struct visitor_self *self,
 /* --- how far it came --- */
 
 static struct outcome visitor_seen(struct tx *tx, const struct visitor_self *self, int64_t number,
-                                   bool is_read)
+                                   bool is_read, int64_t *conversation)
 {
     struct conversation_row row;
     bell_status st = store_conversation_of_visitor(tx->db, self->visitor, &row);
+    *conversation = st == BELL_OK ? row.number : 0;
     if (st != BELL_OK) {
         return st == BELL_ENOTFOUND ? outcome_done() : outcome_from(st);
     }
@@ -283,14 +284,16 @@ static struct outcome visitor_seen(struct tx *tx, const struct visitor_self *sel
     return outcome_from(st);
 }
 
-struct outcome visitor_delivered(struct tx *tx, const struct visitor_self *self, int64_t number)
+struct outcome visitor_delivered(struct tx *tx, const struct visitor_self *self, int64_t number,
+                                 int64_t *conversation)
 {
-    return visitor_seen(tx, self, number, false);
+    return visitor_seen(tx, self, number, false, conversation);
 }
 
-struct outcome visitor_read(struct tx *tx, const struct visitor_self *self, int64_t number)
+struct outcome visitor_read(struct tx *tx, const struct visitor_self *self, int64_t number,
+                            int64_t *conversation)
 {
-    return visitor_seen(tx, self, number, true);
+    return visitor_seen(tx, self, number, true, conversation);
 }
 
 /* --- who it is --- */

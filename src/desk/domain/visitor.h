@@ -64,10 +64,13 @@ struct outcome visitor_post(struct tx *tx, const struct visitor_self *self,
 
 /*
  * The client has, or the visitor has seen, everything up to number. Never goes back; a number above
- * the last message counts as the last. Without a conversation nothing happens.
+ * the last message counts as the last. Without a conversation (*conversation is 0 then) nothing
+ * happens.
  */
-struct outcome visitor_delivered(struct tx *tx, const struct visitor_self *self, int64_t number);
-struct outcome visitor_read(struct tx *tx, const struct visitor_self *self, int64_t number);
+struct outcome visitor_delivered(struct tx *tx, const struct visitor_self *self, int64_t number,
+                                 int64_t *conversation);
+struct outcome visitor_read(struct tx *tx, const struct visitor_self *self, int64_t number,
+                            int64_t *conversation);
 
 /*
  * ERROR_BAD_FIELD  an e-mail that cannot be one, or a blank name

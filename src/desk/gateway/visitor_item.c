@@ -354,10 +354,12 @@ static struct progress *progress_of(const struct visitor_item *item)
 
 static struct outcome run_progress(struct work_item *work, struct tx *tx)
 {
-    const struct visitor_item *item = item_of(work);
+    struct visitor_item *item = item_of(work);
+    struct visitor_seeing *seeing = &item->u.seeing;
+    const struct visitor_self *self = &item->session->self;
     return item->command.type == VISITOR_COMMAND_READ
-               ? visitor_read(tx, &item->session->self, item->u.number)
-               : visitor_delivered(tx, &item->session->self, item->u.number);
+               ? visitor_read(tx, self, seeing->number, &seeing->conversation)
+               : visitor_delivered(tx, self, seeing->number, &seeing->conversation);
 }
 
 static void done_progress(struct work_item *work);
@@ -373,14 +375,21 @@ static void progress_on_loop(struct bell_ws_server *ws, bell_conn conn, void *us
     }
     if (!outcome_is_done(item->work.outcome)) {
         refuse_outcome(item);
-        progress_fail(progress, item->u.number);
-    } else if (progress_end(progress)) {
-        item->u.number = progress_begin(progress);
+        progress_fail(progress, item->u.seeing.number);
+        item_end(item);
+        return;
+    }
+    /* Another tab may have made it. */
+    if (item->u.seeing.conversation != 0) {
+        atomic_store(&item->session->conversation, item->u.seeing.conversation);
+    }
+    if (progress_end(progress)) {
+        item->u.seeing.number = progress_begin(progress);
         item->work = (struct work_item){.run = run_progress, .done = done_progress};
         if (work_submit(item->session->peer.gateway->work, WORK_WRITE, &item->work) == BELL_OK) {
             return;
         }
-        progress_fail(progress, item->u.number);
+        progress_fail(progress, item->u.seeing.number);
     }
     item_end(item);
 }
@@ -399,9 +408,9 @@ static void start_progress(struct visitor_item *item)
         visitor_item_destroy(item);
         return;
     }
-    item->u.number = progress_begin(progress);
+    item->u.seeing.number = progress_begin(progress);
     if (item_submit(item, WORK_WRITE, run_progress, done_progress) != BELL_OK) {
-        progress_fail(progress, item->u.number);
+        progress_fail(progress, item->u.seeing.number);
         refuse_busy(item);
     }
 }

@@ -24,6 +24,11 @@ struct visitor_posting {
     bool has_taken;        /* one new conversation was taken from the address's allowance */
 };
 
+struct visitor_seeing {
+    int64_t number;
+    int64_t conversation;
+};
+
 /* Alive from the decoding of the command to its answer. */
 struct visitor_item {
     struct work_item work;
@@ -35,7 +40,7 @@ struct visitor_item {
         struct visitor_greeting greeting;   /* hello */
         struct visitor_posting posting;     /* post */
         struct visitor_event_messages page; /* history */
-        int64_t number;                     /* delivered, read */
+        struct visitor_seeing seeing;       /* delivered, read */
     } u;
 };
 

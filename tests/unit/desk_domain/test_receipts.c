@@ -50,9 +50,12 @@ static void visitor_tells(struct scene *scene, int64_t delivered, int64_t read)
 {
     struct desk *desk = &scene->desk;
     desk_begin(desk);
-    struct outcome o = delivered > 0 ? visitor_delivered(&desk->tx, &scene->hello.self, delivered)
-                                     : visitor_read(&desk->tx, &scene->hello.self, read);
+    const struct visitor_self *self = &scene->hello.self;
+    int64_t conversation = 0;
+    struct outcome o = delivered > 0 ? visitor_delivered(&desk->tx, self, delivered, &conversation)
+                                     : visitor_read(&desk->tx, self, read, &conversation);
     assert_int_equal(desk_end(desk, o).error, ERROR_NONE);
+    assert_int_not_equal(conversation, 0);
 }
 
 static void agent_reads(struct scene *scene, int64_t number)
@@ -134,7 +137,10 @@ static void a_visitor_without_conversation_tells_nothing(void **state)
     struct desk *desk = &scene->desk;
     struct visitor_self stranger = desk_add_visitor(desk);
     desk_begin(desk);
-    assert_int_equal(desk_end(desk, visitor_read(&desk->tx, &stranger, 1)).error, ERROR_NONE);
+    int64_t conversation = -1;
+    struct outcome o = visitor_read(&desk->tx, &stranger, 1, &conversation);
+    assert_int_equal(desk_end(desk, o).error, ERROR_NONE);
+    assert_int_equal(conversation, 0);
     assert_int_equal(desk->events.count, 0);
 }
 

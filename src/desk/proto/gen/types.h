@@ -584,7 +584,10 @@ enum agent_command_type {
     AGENT_COMMAND_PING = 14,
 };
 
-/* Opens the session; from its answer on the connection gets every desk_event. Answer: welcome. */
+/*
+ * Opens the session. Answer: welcome; the connection gets every desk_event after the one it names,
+ * and perhaps some up to it, also before the answer.
+ */
 struct agent_command_hello {
     char none; /* it has no fields */
 };

@@ -22,7 +22,7 @@ import {
 export const AGENT_PATH = "/ws/agent";
 export const AGENT_SUBPROTOCOL = "deskbell.agent.1";
 
-/** Opens the session; from its answer on the connection gets every desk_event. Answer: welcome. */
+/** Opens the session. Answer: welcome; the connection gets every desk_event after the one it names, and perhaps some up to it, also before the answer. */
 export interface AgentCommandHello {
   readonly type: "hello";
   /** A number of one's own; the answer repeats it. */
