@@ -21,9 +21,14 @@ uint32_t bell_connection_handle_loop(bell_conn handle)
     return (uint32_t)(handle >> LOOP_SHIFT) & LOOP_MASK;
 }
 
+uint32_t bell_connection_handle_slot(bell_conn handle)
+{
+    return (uint32_t)(handle & SLOT_MASK);
+}
+
 struct bell_connection *bell_connection_find(struct bell_server_loop *home, bell_conn handle)
 {
-    struct bell_connection *c = bell_slab_at(home, (uint32_t)(handle & SLOT_MASK));
+    struct bell_connection *c = bell_slab_at(home, bell_connection_handle_slot(handle));
     if (c == NULL || c->phase == BELL_CONNECTION_FREE || bell_connection_handle(c) != handle) {
         return NULL;
     }

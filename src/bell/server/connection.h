@@ -72,7 +72,8 @@ struct bell_http_session *bell_connection_become_ws(struct bell_connection *c);
 /* Fires the phase's timer handler at the deadline or a little later. */
 void bell_connection_set_deadline(struct bell_connection *c, uint64_t deadline_ms);
 struct bell_connection *bell_connection_of_stream(struct bell_stream *s);
-/* Which loop a handle belongs to. */
+/* Which loop a handle belongs to, and which slot there. */
 uint32_t bell_connection_handle_loop(bell_conn handle);
+uint32_t bell_connection_handle_slot(bell_conn handle);
 
 #endif

@@ -152,7 +152,7 @@ static void job_deliver(struct bell_mail *mail)
         bell_file_job_destroy(job); /* the peer has gone */
         return;
     }
-    bell_http_session_on_file(c, job);
+    bell_http_file_on_job(c, job);
 }
 
 static void job_discard(struct bell_mail *mail)

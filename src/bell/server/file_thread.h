@@ -49,7 +49,7 @@ BELL_NODISCARD bell_status bell_file_thread_create(struct bell_file_thread **out
 void bell_file_thread_destroy(struct bell_file_thread *t);
 /*
  * Opens the file when that was not done yet, else reads the next chunk; then posts the job back
- * to its loop, where it is given to bell_http_session_on_file. Takes it over.
+ * to its loop, where it is given to bell_http_file_on_job. Takes it over.
  */
 void bell_file_thread_submit(struct bell_file_thread *t, struct bell_file_job *job);
 void bell_file_job_destroy(struct bell_file_job *job);

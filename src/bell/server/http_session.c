@@ -1,42 +1,20 @@
 #include "bell/server/http_session.h"
 
 #include "base/mem.h"
-#include "bell/http/body.h"
-#include "bell/http/response.h"
-#include "bell/net/blob.h"
 #include "bell/server/connection.h"
 #include "bell/server/file_thread.h"
-#include "bell/server/http_server_internal.h"
+#include "bell/server/http_session_internal.h"
 #include "bell/server/io_server_internal.h"
 #include "bell/server/server_loop.h"
-#include "bell/server/static_answer.h"
 #include "bell/server/upgrade.h"
 
 #include <assert.h>
-
-enum http_step { STEP_HEAD, STEP_BODY, STEP_PENDING };
 
 enum {
     /* Requests that wait behind the one under way; above, the peer is not read. */
     PIPELINE_MAX_BYTES = 64 * 1024,
     /* Answers that wait to be sent; above, no further request is looked at. */
     ANSWERS_MAX_BYTES = 256 * 1024,
-};
-
-struct bell_http_session {
-    struct bell_buf in; /* the request's head, then bytes that are not looked at yet */
-    struct bell_buf body;
-    struct bell_http_parser parser;
-    struct bell_http_body body_reader;
-    bell_http_framing framing;  /* its slices are stale once bytes have been added */
-    struct bell_file_job *file; /* (owned) waits until the socket has taken the last chunk */
-    uint64_t deadline_ms;       /* of this step; 0 = none, or not looked at yet */
-    uint32_t head_bytes;        /* of the head in front of in; 0 until it is complete */
-    uint8_t step;               /* enum http_step */
-    bool must_close;            /* after the answer */
-    bool is_head_request;
-    bool is_paused;                /* the peer is not read */
-    bell_http_head_field fields[]; /* limits.max_field_count */
 };
 
 static void session_advance(struct bell_connection *c);
@@ -93,8 +71,7 @@ static uint64_t next_deadline(const struct bell_connection *c)
     return at_ms;
 }
 
-/* At the end of whatever may have moved a deadline. */
-static void timer_update(struct bell_connection *c)
+void bell_http_session_timer_update(struct bell_connection *c)
 {
     uint64_t at_ms = c->phase == BELL_CONNECTION_HTTP ? next_deadline(c) : 0;
     if (at_ms > 0) {
@@ -102,8 +79,7 @@ static void timer_update(struct bell_connection *c)
     }
 }
 
-/* An answer may be queued now: its time to be taken begins, unless another one's runs already. */
-static void touch(struct bell_connection *c)
+void bell_http_session_touch(struct bell_connection *c)
 {
     if (c->stream.out.bytes == 0) {
         c->active_ms = c->home->loop.now_ms;
@@ -112,15 +88,15 @@ static void touch(struct bell_connection *c)
 
 void bell_http_session_begin(struct bell_connection *c)
 {
-    timer_update(c);
+    bell_http_session_timer_update(c);
 }
 
 bool bell_http_session_is_pending(const struct bell_connection *c)
 {
-    return c->u.http != NULL && c->u.http->step == STEP_PENDING;
+    return c->u.http != NULL && c->u.http->step == BELL_HTTP_STEP_PENDING;
 }
 
-static void set_step(struct bell_connection *c, enum http_step step, uint32_t timeout_ms)
+static void set_step(struct bell_connection *c, enum bell_http_step step, uint32_t timeout_ms)
 {
     struct bell_http_session *s = c->u.http;
     s->step = (uint8_t)step;
@@ -129,15 +105,16 @@ static void set_step(struct bell_connection *c, enum http_step step, uint32_t ti
 
 /* ---- answering ---- */
 
-static bell_http_connection connection_field(const struct bell_http_session *s)
+bell_http_connection bell_http_session_persistence(const struct bell_connection *c)
 {
+    const struct bell_http_session *s = c->u.http;
     if (s->must_close) {
         return BELL_HTTP_CONNECTION_CLOSE;
     }
     return s->framing.is_1_0 ? BELL_HTTP_CONNECTION_KEEP_ALIVE : BELL_HTTP_CONNECTION_IMPLICIT;
 }
 
-static bell_slice date_of(struct bell_connection *c)
+bell_slice bell_http_session_date(struct bell_connection *c)
 {
     return bell_http_date_cached(&c->home->date, c->home->loop.now_s);
 }
@@ -165,8 +142,9 @@ static bell_status answer_queue(struct bell_connection *c, const bell_http_respo
 static void refuse(struct bell_connection *c, uint16_t status)
 {
     struct bell_buf text;
-    const bell_http_response_head head = {
-        .date = date_of(c), .status = status, .connection = BELL_HTTP_CONNECTION_CLOSE};
+    const bell_http_response_head head = {.date = bell_http_session_date(c),
+                                          .status = status,
+                                          .connection = BELL_HTTP_CONNECTION_CLOSE};
     bell_buf_init(&text, BELL_HTTP_MAX_RESPONSE_HEAD_BYTES);
     bell_status st = bell_http_response_write_plain(&text, &head, c->u.http->is_head_request);
     if (st == BELL_OK) {
@@ -180,16 +158,15 @@ static void refuse(struct bell_connection *c, uint16_t status)
     }
 }
 
-/* Answers with a line of text, the connection goes on. */
-static bell_status answer_plain(struct bell_connection *c, uint16_t status,
-                                const bell_http_field *fields, size_t field_count)
+bell_status bell_http_session_plain(struct bell_connection *c, uint16_t status,
+                                    const bell_http_field *fields, size_t field_count)
 {
     struct bell_buf text;
-    const bell_http_response_head head = {.date = date_of(c),
+    const bell_http_response_head head = {.date = bell_http_session_date(c),
                                           .fields = fields,
                                           .field_count = field_count,
                                           .status = status,
-                                          .connection = connection_field(c->u.http)};
+                                          .connection = bell_http_session_persistence(c)};
     bell_buf_init(&text, BELL_HTTP_MAX_RESPONSE_HEAD_BYTES);
     bell_status st = bell_http_response_write_plain(&text, &head, c->u.http->is_head_request);
     if (st == BELL_OK) {
@@ -202,13 +179,13 @@ static bell_status answer_plain(struct bell_connection *c, uint16_t status,
 bell_status bell_http_session_queue(struct bell_connection *c, const bell_http_response *response)
 {
     const bell_http_response_head head = {
-        .date = date_of(c),
+        .date = bell_http_session_date(c),
         .content_type = response->content_type,
         .fields = response->fields,
         .field_count = response->field_count,
         .content_length = response->body.n,
         .status = response->status,
-        .connection = connection_field(c->u.http),
+        .connection = bell_http_session_persistence(c),
     };
     if (response->status < 200) {
         return BELL_EINVAL; /* an interim response is not an answer */
@@ -241,139 +218,23 @@ static void request_done(struct bell_connection *c)
         c->u.http = NULL;
         return;
     }
-    set_step(c, STEP_HEAD, 0);
+    set_step(c, BELL_HTTP_STEP_HEAD, 0);
+}
+
+void bell_http_session_go_on(struct bell_connection *c)
+{
+    request_done(c);
+    session_advance(c);
 }
 
 bell_status bell_http_session_respond(struct bell_connection *c, const bell_http_response *response)
 {
-    touch(c);
+    bell_http_session_touch(c);
     bell_status st = bell_http_session_queue(c, response);
     if (st != BELL_OK) {
         return st;
     }
-    request_done(c);
-    session_advance(c);
-    return BELL_OK;
-}
-
-/* ---- files ---- */
-
-static void file_next(struct bell_connection *c);
-
-/* The first chunk or all of it is under way: the head goes first. */
-static void file_opened(struct bell_connection *c, struct bell_file_job *job)
-{
-    struct bell_http_session *s = c->u.http;
-    struct bell_http_static_answer answer;
-    bell_http_head head = bell_http_parser_head(&s->parser, s->in.p);
-    bell_http_static_decide(&head, &job->file, c->home->loop.now_s, &answer);
-    bell_status st =
-        bell_static_answer_queue(c, job->from, &answer, date_of(c), connection_field(s));
-    job->offset = answer.first_byte;
-    job->left_bytes = s->is_head_request ? 0 : answer.length;
-    s->file = job;
-    if (st != BELL_OK) {
-        bell_connection_close(c);
-        return;
-    }
-    file_next(c);
-}
-
-/* Asks for the next chunk once the socket has taken most of the last one. */
-static void file_next(struct bell_connection *c)
-{
-    struct bell_http_session *s = c->u.http;
-    struct bell_file_job *job = s->file;
-    if (job->left_bytes == 0) {
-        bell_file_job_destroy(job);
-        s->file = NULL;
-        request_done(c);
-        session_advance(c);
-        return;
-    }
-    timer_update(c);
-    if (c->stream.out.bytes < BELL_FILE_CHUNK_BYTES) {
-        s->file = NULL;
-        bell_file_thread_submit(server_of(c)->files, job);
-    }
-}
-
-void bell_http_session_on_file(struct bell_connection *c, struct bell_file_job *job)
-{
-    touch(c);
-    if (job->status == BELL_ENOTFOUND || job->status == BELL_ELIMIT) {
-        uint16_t status = job->status == BELL_ENOTFOUND ? 404 : 503;
-        bell_file_job_destroy(job);
-        if (answer_plain(c, status, NULL, 0) != BELL_OK) {
-            bell_connection_close(c);
-            return;
-        }
-        request_done(c);
-        session_advance(c);
-        return;
-    }
-    if (job->status != BELL_OK) {
-        /* The head has promised a length that cannot be kept: the peer must see a broken answer. */
-        bell_file_job_destroy(job);
-        bell_connection_close(c);
-        return;
-    }
-    if (job->chunk == NULL) {
-        file_opened(c, job);
-        return;
-    }
-    struct bell_blob *chunk = job->chunk;
-    job->chunk = NULL;
-    c->u.http->file = job;
-    bell_status st = bell_stream_send_blob(&c->stream, chunk);
-    bell_blob_unref(chunk);
-    if (st != BELL_OK) {
-        bell_connection_close(c);
-        return;
-    }
-    file_next(c);
-}
-
-/* Returns the state of the request: answered at once (404, memory), or deferred to the file thread.
- */
-static bell_status serve_static(struct bell_http_request *r, const struct bell_http_static *from)
-{
-    struct bell_connection *c = r->c;
-    bell_slice below = bell_http_match_param(&r->match, BELL_LIT("*"));
-    char room[BELL_HTTP_MAX_FILE_NAME_BYTES];
-    bell_slice name;
-    if (bell_http_static_name(below, from->index, room, &name) != BELL_OK) {
-        return answer_plain(c, 404, NULL, 0);
-    }
-    if (from->directory_fd < 0) {
-        struct bell_http_static_answer answer;
-        bell_slice content;
-        if (!bell_static_decide_memory(r, from, name, &answer, &content)) {
-            return answer_plain(c, 404, NULL, 0);
-        }
-        bell_status st =
-            bell_static_answer_queue(c, from, &answer, date_of(c), connection_field(c->u.http));
-        if (st == BELL_OK && !c->u.http->is_head_request && answer.length > 0) {
-            st = bell_static_send_memory(
-                c, bell_slice_make(content.p + answer.first_byte, (size_t)answer.length));
-        }
-        return st;
-    }
-    struct bell_file_job *job = bell_mem_zalloc(sizeof *job);
-    if (job == NULL) {
-        return BELL_ENOMEM;
-    }
-    job->home = c->home;
-    job->conn = bell_connection_handle(c);
-    job->number = c->request_number;
-    job->from = from;
-    job->fd = -1;
-    job->encoding_count = bell_http_accept_encodings(&r->head, job->encodings);
-    memcpy(job->name, room, name.n + 1);
-    job->file.type = bell_http_content_type_of(name);
-    job->file.cache_control = bell_static_cache_control(from, name);
-    r->state = BELL_HTTP_DEFERRED;
-    bell_file_thread_submit(r->server->files, job);
+    bell_http_session_go_on(c);
     return BELL_OK;
 }
 
@@ -382,14 +243,14 @@ static bell_status serve_static(struct bell_http_request *r, const struct bell_h
 static bell_status answer_allow(struct bell_http_request *r, uint16_t status)
 {
     const bell_http_field allow = {BELL_LIT("Allow"), r->match.allow};
-    return answer_plain(r->c, status, &allow, 1);
+    return bell_http_session_plain(r->c, status, &allow, 1);
 }
 
 static bell_status call_handler(struct bell_http_request *r)
 {
     const struct bell_http_route_handler *route = r->match.value;
     route->handler(r, route->user);
-    return r->state == BELL_HTTP_UNANSWERED ? answer_plain(r->c, 500, NULL, 0) : BELL_OK;
+    return r->state == BELL_HTTP_UNANSWERED ? bell_http_session_plain(r->c, 500, NULL, 0) : BELL_OK;
 }
 
 static bool is_websocket_path(const struct bell_http_request *r, bell_http_match *match)
@@ -424,22 +285,23 @@ static bell_status route_request(struct bell_http_request *r)
         if (is_rather_websocket(r)) {
             break;
         }
-        return serve_static(r, r->match.value);
+        return bell_http_file_serve(r, r->match.value);
     case BELL_HTTP_ROUTE_OPTIONS:
         return answer_allow(r, 204);
     case BELL_HTTP_ROUTE_NOT_ALLOWED:
         return answer_allow(r, 405);
     case BELL_HTTP_ROUTE_NOT_IMPLEMENTED:
         r->c->u.http->must_close = true;
-        return answer_plain(r->c, 501, NULL, 0);
+        return bell_http_session_plain(r->c, 501, NULL, 0);
     case BELL_HTTP_ROUTE_NOT_FOUND:
         break;
     }
     bell_http_match match;
     if (is_websocket_path(r, &match)) {
-        return bell_upgrade_required(r, date_of(r->c), connection_field(r->c->u.http));
+        return bell_upgrade_required(r, bell_http_session_date(r->c),
+                                     bell_http_session_persistence(r->c));
     }
-    return answer_plain(r->c, 404, NULL, 0);
+    return bell_http_session_plain(r->c, 404, NULL, 0);
 }
 
 /* A whole request is here. Returns whether the connection still is in HTTP and was answered. */
@@ -467,7 +329,7 @@ static bool dispatch(struct bell_connection *c)
         bell_http_router_match(http->websockets, BELL_LIT("GET"), r.target.path, &r.match);
         if (r.match.outcome == BELL_HTTP_ROUTE_FOUND) {
             bell_upgrade_try(&r, bell_slice_make(s->in.p + s->head_bytes, s->in.n - s->head_bytes),
-                             date_of(c));
+                             bell_http_session_date(c));
             bell_mem_free(path_room);
             return false; /* a WebSocket now, or ending */
         }
@@ -482,7 +344,7 @@ static bool dispatch(struct bell_connection *c)
         return false;
     }
     if (r.state == BELL_HTTP_DEFERRED) {
-        set_step(c, STEP_PENDING, 0);
+        set_step(c, BELL_HTTP_STEP_PENDING, 0);
         return false;
     }
     request_done(c);
@@ -505,7 +367,7 @@ static bell_status head_complete(struct bell_connection *c)
     s->head_bytes = head.size_bytes;
     s->must_close = s->framing.should_close || c->home->is_draining;
     bell_http_body_init(&s->body_reader, &s->framing, http->options.max_body_bytes);
-    set_step(c, STEP_BODY, http->options.body_timeout_ms);
+    set_step(c, BELL_HTTP_STEP_BODY, http->options.body_timeout_ms);
     if (s->framing.expect_continue && s->in.n == s->head_bytes) {
         return bell_stream_send(&c->stream, bell_http_response_continue(),
                                 bell_slice_make(NULL, 0));
@@ -556,7 +418,7 @@ static bell_status read_body(struct bell_connection *c)
 static void pace(struct bell_connection *c)
 {
     struct bell_http_session *s = c->u.http;
-    bool waits = s->step == STEP_PENDING || c->stream.out.bytes > ANSWERS_MAX_BYTES;
+    bool waits = s->step == BELL_HTTP_STEP_PENDING || c->stream.out.bytes > ANSWERS_MAX_BYTES;
     bool must_pause = waits && s->in.n - s->head_bytes > PIPELINE_MAX_BYTES;
     if (must_pause != s->is_paused) {
         s->is_paused = must_pause;
@@ -570,13 +432,13 @@ static void requests_read(struct bell_connection *c)
     while (c->phase == BELL_CONNECTION_HTTP && c->u.http != NULL) {
         struct bell_http_session *s = c->u.http;
         bell_status st = BELL_EAGAIN;
-        if (s->step == STEP_HEAD && c->stream.out.bytes <= ANSWERS_MAX_BYTES) {
+        if (s->step == BELL_HTTP_STEP_HEAD && c->stream.out.bytes <= ANSWERS_MAX_BYTES) {
             if (s->deadline_ms == 0) { /* its time begins when it is looked at */
-                set_step(c, STEP_HEAD, server_of(c)->options.head_timeout_ms);
+                set_step(c, BELL_HTTP_STEP_HEAD, server_of(c)->options.head_timeout_ms);
             }
             st = read_head(c);
         }
-        if ((st == BELL_OK || st == BELL_EAGAIN) && s->step == STEP_BODY) {
+        if ((st == BELL_OK || st == BELL_EAGAIN) && s->step == BELL_HTTP_STEP_BODY) {
             st = read_body(c);
             if (st == BELL_OK && !dispatch(c)) {
                 st = BELL_EAGAIN;
@@ -598,12 +460,12 @@ static void session_advance(struct bell_connection *c)
     requests_read(c);
     if (c->phase == BELL_CONNECTION_HTTP && c->u.http != NULL) {
         pace(c);
-        if (c->stream.has_peer_end && c->u.http->step != STEP_PENDING &&
+        if (c->stream.has_peer_end && c->u.http->step != BELL_HTTP_STEP_PENDING &&
             c->stream.out.bytes <= ANSWERS_MAX_BYTES) {
             bell_connection_end(c); /* the rest of this request will never come */
         }
     }
-    timer_update(c);
+    bell_http_session_timer_update(c);
 }
 
 void bell_http_session_on_receive(struct bell_connection *c, bell_slice bytes)
@@ -615,7 +477,7 @@ void bell_http_session_on_receive(struct bell_connection *c, bell_slice bytes)
             return;
         }
     }
-    touch(c);
+    bell_http_session_touch(c);
     if (bell_buf_append(&c->u.http->in, bytes) != BELL_OK) {
         bell_connection_close(c); /* out of memory: what comes in is paced long before the limit */
         return;
@@ -641,12 +503,12 @@ void bell_http_session_on_sent(struct bell_connection *c)
 {
     const struct bell_http_session *s = c->u.http;
     if (s != NULL && s->file != NULL) {
-        file_next(c);
-    } else if (s != NULL && s->step != STEP_PENDING &&
+        bell_http_file_on_sent(c);
+    } else if (s != NULL && s->step != BELL_HTTP_STEP_PENDING &&
                (s->is_paused || s->in.n > s->head_bytes || c->stream.has_peer_end)) {
         session_advance(c);
     } else {
-        timer_update(c);
+        bell_http_session_timer_update(c);
     }
 }
 
@@ -657,12 +519,13 @@ void bell_http_session_on_time(struct bell_connection *c, uint64_t now_ms)
     const struct bell_http_session *s = c->u.http;
     uint64_t at_ms = next_deadline(c);
     if (at_ms == 0 || now_ms < at_ms) {
-        timer_update(c);
+        bell_http_session_timer_update(c);
     } else if (c->stream.out.bytes > 0 &&
                now_ms >= c->active_ms + server_of(c)->options.send_timeout_ms) {
         /* Whatever is under way: a peer that takes nothing of its answers has no claim on us. */
         bell_connection_close(c);
-    } else if (s == NULL || (s->step == STEP_HEAD && !bell_http_parser_has_begun(&s->parser))) {
+    } else if (s == NULL ||
+               (s->step == BELL_HTTP_STEP_HEAD && !bell_http_parser_has_begun(&s->parser))) {
         bell_connection_end(c); /* silent since the last answer, or from the beginning */
     } else {
         refuse(c, 408);

@@ -41,6 +41,6 @@ BELL_NODISCARD bell_status bell_http_session_respond(struct bell_connection *c,
 /* Does the request under way wait for its answer? */
 bool bell_http_session_is_pending(const struct bell_connection *c);
 /* A file job has come back from the file thread; takes it over. */
-void bell_http_session_on_file(struct bell_connection *c, struct bell_file_job *job);
+void bell_http_file_on_job(struct bell_connection *c, struct bell_file_job *job);
 
 #endif

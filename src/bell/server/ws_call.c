@@ -1,0 +1,442 @@
+/*
+ * The WebSocket server's calls that concern connections. On the connection's own loop they act at
+ * once; from any other thread they travel to that loop as a mail.
+ */
+#include "bell/ws_server.h"
+
+#include "base/mem.h"
+#include "base/utf8.h"
+#include "bell/net/blob.h"
+#include "bell/net/mailbox.h"
+#include "bell/server/connection.h"
+#include "bell/server/server_loop.h"
+#include "bell/server/ws_server_internal.h"
+#include "bell/ws/close_code.h"
+#include "bell/ws/encoder.h"
+
+/* ---- mails ---- */
+
+enum mail_kind { MAIL_SEND, MAIL_CLOSE, MAIL_ABORT, MAIL_RUN, MAIL_PUBLISH, MAIL_BROADCAST };
+
+struct ws_mail {
+    struct bell_mail mail; /* first */
+    struct bell_ws_server *ws;
+    struct bell_server_loop *home;
+    bell_conn conn;          /* whom it is for; publish and broadcast: whom it is not for */
+    struct bell_blob *frame; /* (owned) a reference; CLOSE: the reason */
+    struct bell_blob *topic; /* (owned) a reference */
+    bell_ws_task_fn task;
+    void *user;
+    uint16_t code;
+    uint8_t kind; /* enum mail_kind */
+};
+
+static bell_slice blob_slice(const struct bell_blob *b)
+{
+    return bell_slice_make(b->bytes, b->size);
+}
+
+static struct bell_blob *blob_of(bell_slice s)
+{
+    struct bell_blob *b = bell_blob_create(s.n);
+    if (b != NULL && s.n > 0) {
+        memcpy(b->bytes, s.p, s.n);
+        b->size = s.n;
+    }
+    return b;
+}
+
+static struct bell_blob *frame_of(bell_message_type type, bell_slice data)
+{
+    struct bell_blob *b = bell_blob_create(data.n + BELL_WS_HEADER_MAX_BYTES);
+    if (b != NULL) {
+        b->size = bell_ws_encoder_write_frame(b->bytes, (enum bell_ws_opcode)type, data, NULL);
+        b->capacity = b->size; /* shared from the start: nothing may be put behind it */
+    }
+    return b;
+}
+
+/* The connection, when it is an open WebSocket of this server on this loop. */
+static struct bell_connection *find_here(const struct bell_ws_server *ws,
+                                         struct bell_server_loop *home, bell_conn conn)
+{
+    struct bell_connection *c = bell_connection_find(home, conn);
+    if (c == NULL || c->phase != BELL_CONNECTION_WEBSOCKET || c->u.ws.server != ws) {
+        return NULL;
+    }
+    return c;
+}
+
+/* Nobody can be told that a frame was not queued: without it the connection must not go on. */
+static void frame_deliver(struct bell_connection *c, struct bell_blob *frame)
+{
+    bell_status st = bell_ws_session_send_blob(c, frame);
+    if (st == BELL_ENOMEM) {
+        bell_ws_session_doom(c, st);
+    }
+}
+
+static void publish_here(struct bell_ws_server *ws, struct bell_server_loop *home, bell_slice topic,
+                         struct bell_blob *frame, bell_conn except)
+{
+    size_t count;
+    const struct bell_topic_member *members =
+        bell_topic_members(ws->loops[home->loop.index].topics, topic, &count);
+    /* Sending calls nothing back and changes no subscription: see bell_ws_session_doom. */
+    for (size_t i = 0; i < count; i++) {
+        struct bell_connection *c = members[i].subscriber;
+        if (except == 0 || bell_connection_handle(c) != except) {
+            frame_deliver(c, frame);
+        }
+    }
+}
+
+struct broadcast {
+    const struct bell_ws_server *ws;
+    struct bell_blob *frame;
+    bell_conn except;
+};
+
+static void broadcast_one(struct bell_connection *c, void *user)
+{
+    const struct broadcast *b = user;
+    if (c->phase == BELL_CONNECTION_WEBSOCKET && c->u.ws.server == b->ws &&
+        bell_connection_handle(c) != b->except) {
+        frame_deliver(c, b->frame);
+    }
+}
+
+/* What counts of a mail. Only messages do: the others are small, and some are a last resort. */
+static size_t mail_bytes(const struct ws_mail *m)
+{
+    switch ((enum mail_kind)m->kind) {
+    case MAIL_SEND:
+    case MAIL_PUBLISH:
+    case MAIL_BROADCAST:
+        return sizeof *m + m->frame->size;
+    case MAIL_CLOSE:
+    case MAIL_ABORT:
+    case MAIL_RUN:
+        break;
+    }
+    return 0;
+}
+
+static void mail_free(struct ws_mail *m)
+{
+    /* Relaxed, here and where it grows: a bound, through which no other memory is published. */
+    atomic_fetch_sub_explicit(&m->home->mail_bytes, mail_bytes(m), memory_order_relaxed);
+    bell_blob_unref(m->frame);
+    bell_blob_unref(m->topic);
+    bell_mem_free(m);
+}
+
+static void mail_deliver(struct bell_mail *mail)
+{
+    struct ws_mail *m = (struct ws_mail *)(void *)mail;
+    struct bell_connection *c = find_here(m->ws, m->home, m->conn);
+    switch ((enum mail_kind)m->kind) {
+    case MAIL_SEND:
+        if (c != NULL) {
+            frame_deliver(c, m->frame);
+        }
+        break;
+    case MAIL_CLOSE:
+        if (c != NULL && bell_ws_session_close(c, m->code, blob_slice(m->frame),
+                                               BELL_CLOSED_BY_US) == BELL_ENOMEM) {
+            bell_ws_session_doom(c, BELL_ENOMEM);
+        }
+        break;
+    case MAIL_ABORT:
+        if (c != NULL) {
+            bell_ws_session_abort(c);
+        }
+        break;
+    case MAIL_RUN:
+        m->task(m->ws, c == NULL ? 0 : m->conn, m->user);
+        break;
+    case MAIL_PUBLISH:
+        publish_here(m->ws, m->home, blob_slice(m->topic), m->frame, m->conn);
+        break;
+    case MAIL_BROADCAST: {
+        struct broadcast b = {m->ws, m->frame, m->conn};
+        bell_slab_each(m->home, broadcast_one, &b);
+        break;
+    }
+    }
+    mail_free(m);
+}
+
+static void mail_discard(struct bell_mail *mail)
+{
+    struct ws_mail *m = (struct ws_mail *)(void *)mail;
+    if (m->kind == MAIL_RUN) {
+        m->task(m->ws, 0, m->user);
+    }
+    mail_free(m);
+}
+
+/* Takes the blobs over, also on failure. BELL_EAGAIN: too much waits for that loop; BELL_ENOMEM. */
+static bell_status mail_post(struct bell_server_loop *home, struct ws_mail content)
+{
+    size_t bytes = mail_bytes(&content);
+    size_t before = atomic_fetch_add_explicit(&home->mail_bytes, bytes, memory_order_relaxed);
+    bool has_room = bytes == 0 || before == 0 || before + bytes <= BELL_WS_MAX_MAIL_BYTES;
+    struct ws_mail *m = has_room ? bell_mem_alloc(sizeof *m) : NULL;
+    if (m == NULL) {
+        atomic_fetch_sub_explicit(&home->mail_bytes, bytes, memory_order_relaxed);
+        bell_blob_unref(content.frame);
+        bell_blob_unref(content.topic);
+        return has_room ? BELL_ENOMEM : BELL_EAGAIN;
+    }
+    *m = content;
+    m->mail = (struct bell_mail){.deliver = mail_deliver, .discard = mail_discard};
+    m->home = home;
+    bell_loop_post(&home->loop, &m->mail);
+    return BELL_OK;
+}
+
+/* The loop of a handle, NULL when there is no such loop. */
+static struct bell_server_loop *home_of(const struct bell_ws_server *ws, bell_conn conn)
+{
+    uint32_t index = bell_connection_handle_loop(conn);
+    return conn == 0 || ws->io == NULL || index >= ws->loop_count ? NULL : &ws->io->loops[index];
+}
+
+static bool is_here(const struct bell_server_loop *home)
+{
+    return bell_loop_current() == &home->loop;
+}
+
+/* ---- one connection ---- */
+
+bell_status bell_ws_send(struct bell_ws_server *ws, bell_conn conn, bell_message_type type,
+                         bell_slice data)
+{
+    struct bell_server_loop *home = home_of(ws, conn);
+    if (home == NULL) {
+        return BELL_ECLOSED;
+    }
+    if (type == BELL_TEXT && !bell_utf8_is_valid(data)) {
+        return BELL_EINVAL;
+    }
+    if (is_here(home)) {
+        struct bell_connection *c = find_here(ws, home, conn);
+        return c == NULL ? BELL_ECLOSED : bell_ws_session_send(c, (enum bell_ws_opcode)type, data);
+    }
+    struct bell_blob *frame = frame_of(type, data);
+    if (frame == NULL) {
+        return BELL_ENOMEM;
+    }
+    return mail_post(home,
+                     (struct ws_mail){.ws = ws, .conn = conn, .frame = frame, .kind = MAIL_SEND});
+}
+
+bell_status bell_ws_close(struct bell_ws_server *ws, bell_conn conn, uint16_t code,
+                          bell_slice reason)
+{
+    struct bell_server_loop *home = home_of(ws, conn);
+    if (!bell_ws_close_code_is_sendable(code) || reason.n > BELL_WS_REASON_MAX_BYTES ||
+        !bell_utf8_is_valid(reason)) {
+        return BELL_EINVAL;
+    }
+    if (home == NULL) {
+        return BELL_ECLOSED;
+    }
+    if (is_here(home)) {
+        struct bell_connection *c = find_here(ws, home, conn);
+        return c == NULL ? BELL_ECLOSED : bell_ws_session_close(c, code, reason, BELL_CLOSED_BY_US);
+    }
+    struct bell_blob *text = blob_of(reason);
+    if (text == NULL) {
+        return BELL_ENOMEM;
+    }
+    return mail_post(
+        home,
+        (struct ws_mail){.ws = ws, .conn = conn, .frame = text, .code = code, .kind = MAIL_CLOSE});
+}
+
+bell_status bell_ws_abort(struct bell_ws_server *ws, bell_conn conn)
+{
+    struct bell_server_loop *home = home_of(ws, conn);
+    if (home == NULL) {
+        return BELL_ECLOSED;
+    }
+    if (!is_here(home)) {
+        return mail_post(home, (struct ws_mail){.ws = ws, .conn = conn, .kind = MAIL_ABORT});
+    }
+    struct bell_connection *c = find_here(ws, home, conn);
+    if (c == NULL) {
+        return BELL_ECLOSED;
+    }
+    bell_ws_session_abort(c);
+    return BELL_OK;
+}
+
+bell_status bell_ws_run(struct bell_ws_server *ws, bell_conn conn, bell_ws_task_fn task, void *user)
+{
+    struct bell_server_loop *home = home_of(ws, conn);
+    if (home == NULL) {
+        home = ws->io == NULL ? NULL : &ws->io->loops[0];
+    }
+    if (home == NULL) {
+        return BELL_ESTATE;
+    }
+    return mail_post(
+        home,
+        (struct ws_mail){.ws = ws, .conn = conn, .task = task, .user = user, .kind = MAIL_RUN});
+}
+
+/* The connection, on its own loop thread only. */
+static struct bell_connection *find_mine(const struct bell_ws_server *ws, bell_conn conn)
+{
+    struct bell_server_loop *home = home_of(ws, conn);
+    return home == NULL || !is_here(home) ? NULL : find_here(ws, home, conn);
+}
+
+void bell_ws_set_user(struct bell_ws_server *ws, bell_conn conn, void *user)
+{
+    struct bell_connection *c = find_mine(ws, conn);
+    if (c != NULL) {
+        c->u.ws.user = user;
+    }
+}
+
+void *bell_ws_get_user(struct bell_ws_server *ws, bell_conn conn)
+{
+    const struct bell_connection *c = find_mine(ws, conn);
+    return c == NULL ? NULL : c->u.ws.user;
+}
+
+size_t bell_ws_queued_bytes(struct bell_ws_server *ws, bell_conn conn)
+{
+    const struct bell_connection *c = find_mine(ws, conn);
+    return c == NULL ? 0 : c->stream.out.bytes;
+}
+
+bell_slice bell_ws_subprotocol(struct bell_ws_server *ws, bell_conn conn)
+{
+    const struct bell_connection *c = find_mine(ws, conn);
+    return c == NULL || c->u.ws.subprotocol == 0 ? bell_slice_make(NULL, 0)
+                                                 : ws->subprotocols[c->u.ws.subprotocol - 1];
+}
+
+bell_slice bell_ws_peer_address(struct bell_ws_server *ws, bell_conn conn)
+{
+    static _Thread_local char room[BELL_ADDRESS_TEXT_BYTES];
+    const struct bell_connection *c = find_mine(ws, conn);
+    return c == NULL ? bell_slice_make(NULL, 0) : bell_address_format(&c->peer, room);
+}
+
+uint64_t bell_ws_connection_count(const struct bell_ws_server *ws)
+{
+    uint64_t count = 0;
+    for (uint32_t i = 0; i < ws->loop_count; i++) {
+        count += atomic_load(&ws->loops[i].connections);
+    }
+    return count;
+}
+
+/* ---- topics ---- */
+
+static atomic_uint_fast32_t *filter_of(struct bell_ws_loop *loop, uint64_t hash)
+{
+    return &loop->subscriptions[(hash >> 32) & (BELL_WS_TOPIC_FILTER - 1)];
+}
+
+void bell_ws_server_forget_subscription(uint64_t hash, void *ws_loop)
+{
+    atomic_fetch_sub(filter_of(ws_loop, hash), 1);
+}
+
+bell_status bell_ws_subscribe(struct bell_ws_server *ws, bell_conn conn, bell_slice topic)
+{
+    struct bell_connection *c = find_mine(ws, conn);
+    if (c == NULL || c->u.ws.state == BELL_WS_DONE) {
+        return BELL_ECLOSED;
+    }
+    struct bell_ws_loop *loop = &ws->loops[c->home->loop.index];
+    bool joined;
+    bell_status st = bell_topic_subscribe(loop->topics, &c->u.ws.topics, c, topic, &joined);
+    if (st == BELL_OK && joined) {
+        atomic_fetch_add(filter_of(loop, bell_topic_hash(topic)), 1);
+    }
+    return st;
+}
+
+bell_status bell_ws_unsubscribe(struct bell_ws_server *ws, bell_conn conn, bell_slice topic)
+{
+    struct bell_connection *c = find_mine(ws, conn);
+    if (c == NULL) {
+        return BELL_ECLOSED;
+    }
+    struct bell_ws_loop *loop = &ws->loops[c->home->loop.index];
+    bell_status st = bell_topic_unsubscribe(loop->topics, &c->u.ws.topics, topic);
+    if (st == BELL_OK) {
+        bell_ws_server_forget_subscription(bell_topic_hash(topic), loop);
+    }
+    return st;
+}
+
+bell_status bell_ws_publish(struct bell_ws_server *ws, bell_slice topic, bell_message_type type,
+                            bell_slice data, bell_conn except)
+{
+    if (!bell_topic_is_name(topic) || (type == BELL_TEXT && !bell_utf8_is_valid(data))) {
+        return BELL_EINVAL;
+    }
+    uint64_t hash = bell_topic_hash(topic);
+    struct bell_blob *frame = NULL;
+    struct bell_blob *name = NULL;
+    bell_status st = BELL_OK;
+    for (uint32_t i = 0; i < ws->loop_count && st == BELL_OK; i++) {
+        struct bell_server_loop *home = &ws->io->loops[i];
+        if (atomic_load(filter_of(&ws->loops[i], hash)) == 0) {
+            continue;
+        }
+        if (frame == NULL) {
+            frame = frame_of(type, data);
+            name = blob_of(topic);
+        }
+        if (frame == NULL || name == NULL) {
+            st = BELL_ENOMEM;
+        } else if (is_here(home)) {
+            publish_here(ws, home, topic, frame, except);
+        } else {
+            st = mail_post(home, (struct ws_mail){.ws = ws,
+                                                  .conn = except,
+                                                  .frame = bell_blob_ref(frame),
+                                                  .topic = bell_blob_ref(name),
+                                                  .kind = MAIL_PUBLISH});
+        }
+    }
+    bell_blob_unref(frame);
+    bell_blob_unref(name);
+    return st;
+}
+
+bell_status bell_ws_broadcast(struct bell_ws_server *ws, bell_message_type type, bell_slice data,
+                              bell_conn except)
+{
+    if (type == BELL_TEXT && !bell_utf8_is_valid(data)) {
+        return BELL_EINVAL;
+    }
+    struct bell_blob *frame = frame_of(type, data);
+    bell_status st = frame == NULL ? BELL_ENOMEM : BELL_OK;
+    for (uint32_t i = 0; i < ws->loop_count && st == BELL_OK; i++) {
+        struct bell_server_loop *home = &ws->io->loops[i];
+        if (atomic_load(&ws->loops[i].connections) == 0) {
+            continue;
+        }
+        if (is_here(home)) {
+            struct broadcast b = {ws, frame, except};
+            bell_slab_each(home, broadcast_one, &b);
+        } else {
+            st = mail_post(home, (struct ws_mail){.ws = ws,
+                                                  .conn = except,
+                                                  .frame = bell_blob_ref(frame),
+                                                  .kind = MAIL_BROADCAST});
+        }
+    }
+    bell_blob_unref(frame);
+    return st;
+}
