@@ -5,6 +5,11 @@
 
 #include <stdatomic.h>
 #include <stdlib.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
+enum { LARGE_BLOCK_BYTES = 256 * 1024 };
 
 /* Counters only: no other memory is published through them, so relaxed order is enough. */
 static atomic_int_fast64_t live_blocks;
@@ -78,6 +83,14 @@ void bell_mem_free(void *p)
         atomic_fetch_sub_explicit(&live_blocks, 1, memory_order_relaxed);
         free(p);
     }
+}
+
+void bell_mem_return_large(void)
+{
+#ifdef __GLIBC__
+    /* It can fail only for a bad parameter. */
+    (void)mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES);
+#endif
 }
 
 int64_t bell_mem_live(void)

@@ -23,6 +23,13 @@ char *bell_mem_copy_text(bell_slice s);
 /* NULL is fine. */
 void bell_mem_free(void *p);
 
+/*
+ * For programs, once at their start: blocks of 256 KiB and more are the system's again as soon as
+ * they are freed. Otherwise glibc keeps them after a burst of large messages, for it raises that
+ * size with each such block that is freed (mallopt(3), M_MMAP_THRESHOLD). Elsewhere nothing.
+ */
+void bell_mem_return_large(void);
+
 /* For tests: blocks given out and not yet freed. */
 int64_t bell_mem_live(void);
 /* For tests: the n-th allocation from now (1 = the next) fails, later ones work; 0 switches it off.
