@@ -57,6 +57,7 @@ look_for_run() {
     need_library sqlite3 libsqlite3-dev
     need_library libsodium libsodium-dev
     need_library jansson libjansson-dev
+    need_library liburing liburing-dev
     # npm speaks TLS with the certificates of the system.
     [ -e /etc/ssl/certs/ca-certificates.crt ] || need ca-certificates
 }

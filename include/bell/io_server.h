@@ -17,18 +17,27 @@ extern "C" {
 struct bell_io_server;
 struct bell_http_server;
 
+/* How to speak to the kernel. */
+typedef enum {
+    BELL_IO_AUTO,  /* BELL_IO=epoll or uring in the environment, else io_uring where it works */
+    BELL_IO_EPOLL, /* every Linux */
+    BELL_IO_URING, /* Linux 6.1 and later, unless it is forbidden; else create fails */
+} bell_io_back_end;
+
 typedef struct {
-    uint32_t threads;         /* loops; 0 = one per core this process may use. At most 64 */
-    uint32_t max_connections; /* of the whole server; above, new ones are closed at once. Default
-                                 1,000,000 */
-    uint32_t backlog;         /* of each listener. Default 4,096 */
+    uint32_t threads;          /* loops; 0 = one per core this process may use. At most 64 */
+    uint32_t max_connections;  /* of the whole server; above, new ones are closed at once. Default
+                                  1,000,000 */
+    uint32_t backlog;          /* of each listener. Default 4,096 */
+    bell_io_back_end back_end; /* default BELL_IO_AUTO; the choice is logged */
 } bell_io_options;
 
 BELL_API void bell_io_options_init(bell_io_options *options);
 
 /*
  * options NULL = defaults. Borrows http, which outlives the result. Raises RLIMIT_NOFILE as far as
- * it may. BELL_EINVAL, BELL_ENOMEM, BELL_EIO; BELL_ESTATE when http, or a WebSocket server in it,
+ * it may. BELL_EINVAL, BELL_ENOMEM, BELL_EIO; BELL_ENOTSUP when io_uring
+ * was asked for and cannot be had; BELL_ESTATE when http, or a WebSocket server in it,
  * belongs to another I/O server.
  */
 BELL_NODISCARD BELL_API bell_status bell_io_server_create(struct bell_http_server *http,

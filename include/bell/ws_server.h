@@ -55,7 +55,8 @@ typedef struct {
  * on_open     the handshake was answered; request is borrowed until the callback returns
  * on_message  one whole message
  * on_drain    the queue of this connection has fallen to half of its bytes (512 KiB when that is
- *             less) and a quarter of its messages again, after it had passed one of these marks;
+ *             less; less than half when the limit is below 528 KiB, since one receive may bring 256
+ *             KiB) and a quarter of its messages again, after it had passed one of these marks;
  *             meanwhile the peer was not read
  * on_error    why the connection is about to fail: BELL_EPROTO (the peer broke the protocol),
  *             BELL_ELIMIT (a message or queue limit), BELL_ETIMEOUT (heartbeat), BELL_EIO (socket),

@@ -3,12 +3,13 @@
  *
  * What is wanted is submitted; what has happened comes back as completions, one callback each,
  * while bell_io_turn runs. Receiving and accepting go on until stopped; of sends one is in flight
- * per stream. Back ends are whole files: io_epoll.c (every Linux). Belongs to one loop thread, but
- * for bell_io_wake.
+ * per stream. Back ends are whole files: io_epoll.c (every Linux), io_uring.c (Linux 6.1 and later,
+ * where it is allowed). Belongs to the thread of its first turn, but for bell_io_wake.
  */
 #ifndef BELL_NET_IO_H
 #define BELL_NET_IO_H
 
+#include "bell/io_server.h"
 #include "bell/net/address.h"
 #include "bell/status.h"
 
@@ -29,14 +30,15 @@ enum bell_io_kind { BELL_IO_LISTENER, BELL_IO_STREAM };
 /*
  * A socket known to the back end; embedded by its owner, whose memory stays until the end of the
  * turn in which it is closed. Fields are the back end's but for fd, which may be read: -1 when
- * closed.
+ * closed. There is one per connection, so it is packed.
  */
 struct bell_io_handle {
     int fd;
-    uint8_t kind;         /* enum bell_io_kind */
-    bool is_receiving;    /* also: accepting */
-    bool is_send_waiting; /* a send met a full socket */
-    bool is_registered;
+    uint32_t slot : 28; /* io_uring: of its table of handles */
+    uint32_t kind : 1;  /* enum bell_io_kind */
+    bool is_receiving : 1;
+    bool is_send_waiting : 1; /* a send met a full socket */
+    bool is_registered : 1;
 };
 
 /* Completions. user is that of bell_io_create. Any submission is legal inside. */
@@ -62,9 +64,22 @@ typedef struct {
     void (*on_wake)(void *user);
 } bell_io_events;
 
-/* Copies events. BELL_ENOMEM, BELL_EIO. */
-BELL_NODISCARD bell_status bell_io_create(const bell_io_events *events, void *user,
-                                          struct bell_io **out);
+/* The events of a back end, and whose they are; first member of each back end's struct bell_io. */
+struct bell_io_base {
+    const struct bell_io_ops *ops;
+    bell_io_events events;
+    void *user;
+};
+
+/*
+ * Which back end a choice means on this machine, found out by trying: BELL_IO_EPOLL or
+ * BELL_IO_URING. BELL_IO_AUTO may be overruled by the environment, BELL_IO=epoll or uring.
+ * BELL_ENOTSUP: io_uring was asked for and the kernel or this build does not have it.
+ */
+BELL_NODISCARD bell_status bell_io_choose(bell_io_back_end wanted, bell_io_back_end *out);
+/* Copies events. back_end: as chosen. BELL_ENOMEM, BELL_EIO, BELL_ENOTSUP. */
+BELL_NODISCARD bell_status bell_io_create(bell_io_back_end back_end, const bell_io_events *events,
+                                          void *user, struct bell_io **out);
 /* The handles must have been closed. Takes NULL. */
 void bell_io_destroy(struct bell_io *io);
 
@@ -76,12 +91,15 @@ BELL_NODISCARD bell_status bell_io_receive(struct bell_io *io, struct bell_io_ha
 /*
  * Sends from count pieces (at most BELL_IO_MAX_PIECES). Either it is over at once: BELL_OK and
  * *sent bytes were taken, at least one; or it is in flight: BELL_EAGAIN, on_sent will tell, and
- * the bytes must stay until then; or the stream is broken: BELL_ECLOSED, BELL_EIO.
+ * the bytes must stay until then or until bell_io_close returns; or the stream is broken:
+ * BELL_ECLOSED, BELL_EIO, BELL_ENOMEM.
  */
 BELL_NODISCARD bell_status bell_io_send(struct bell_io *io, struct bell_io_handle *h,
                                         const struct iovec *pieces, int count, size_t *sent);
 /* Forgets and closes the socket. No completion of this handle comes any more. */
 void bell_io_close(struct bell_io *io, struct bell_io_handle *h);
+/* After the last turn: what was closed is closed for the peer too. */
+void bell_io_settle(struct bell_io *io);
 /* Makes the running or next turn return soon. Any thread and signal handlers. */
 void bell_io_wake(struct bell_io *io);
 /* Waits at most timeout_ms (-1 = for ever) and delivers what has completed. BELL_EIO. */

@@ -5,7 +5,7 @@
  * without end waits for its next turn. Events of a handle that was closed in the same turn are
  * recognised by its fd of -1; its memory stays until the turn ends.
  */
-#include "bell/net/io.h"
+#include "bell/net/io_ops.h"
 
 #include "base/mem.h"
 
@@ -21,29 +21,12 @@ enum {
 };
 
 struct bell_io {
-    bell_io_events events;
-    void *user;
+    struct bell_io_base base; /* first */
     int epoll_fd;
     int wake_fd;
     struct epoll_event ready[EVENTS_PER_TURN];
     char received[BELL_IO_MAX_RECEIVE_BYTES];
 };
-
-static bell_status from_errno(int error)
-{
-    switch (error) {
-    case ECONNRESET:
-    case EPIPE:
-    case ETIMEDOUT:
-    case ENOTCONN:
-        return BELL_ECLOSED;
-    case ENOMEM:
-    case ENOSPC:
-        return BELL_ENOMEM;
-    default:
-        return BELL_EIO;
-    }
-}
 
 static bell_status wake_watch(struct bell_io *io)
 {
@@ -51,15 +34,16 @@ static bell_status wake_watch(struct bell_io *io)
     return epoll_ctl(io->epoll_fd, EPOLL_CTL_ADD, io->wake_fd, &event) == 0 ? BELL_OK : BELL_EIO;
 }
 
-bell_status bell_io_create(const bell_io_events *events, void *user, struct bell_io **out)
+static const struct bell_io_ops EPOLL_OPS;
+
+bell_status bell_io_epoll_create(const bell_io_events *events, void *user, struct bell_io **out)
 {
     /* Not zeroed: the receive buffer's pages should not be touched before they are needed. */
     struct bell_io *io = bell_mem_alloc(sizeof *io);
     if (io == NULL) {
         return BELL_ENOMEM;
     }
-    io->events = *events;
-    io->user = user;
+    io->base = (struct bell_io_base){.ops = &EPOLL_OPS, .events = *events, .user = user};
     io->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (io->epoll_fd < 0) {
         goto free_io;
@@ -83,13 +67,11 @@ free_io:
     return BELL_EIO;
 }
 
-void bell_io_destroy(struct bell_io *io)
+static void epoll_destroy(struct bell_io *io)
 {
-    if (io != NULL) {
-        (void)close(io->wake_fd);
-        (void)close(io->epoll_fd);
-        bell_mem_free(io);
-    }
+    (void)close(io->wake_fd);
+    (void)close(io->epoll_fd);
+    bell_mem_free(io);
 }
 
 /* Tells the kernel what the handle waits for now. */
@@ -102,31 +84,28 @@ static bell_status interest_update(struct bell_io *io, struct bell_io_handle *h)
     };
     int op = h->is_registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
     if (epoll_ctl(io->epoll_fd, op, h->fd, &event) != 0) {
-        return from_errno(errno);
+        return bell_io_status(errno);
     }
     h->is_registered = true;
     return BELL_OK;
 }
 
-bell_status bell_io_open(struct bell_io *io, struct bell_io_handle *h, int fd,
-                         enum bell_io_kind kind)
+static bell_status epoll_open(struct bell_io *io, struct bell_io_handle *h, int fd,
+                              enum bell_io_kind kind)
 {
     (void)io;
-    *h = (struct bell_io_handle){.fd = fd, .kind = (uint8_t)kind};
+    *h = (struct bell_io_handle){.fd = fd, .kind = kind == BELL_IO_STREAM};
     return BELL_OK;
 }
 
-bell_status bell_io_receive(struct bell_io *io, struct bell_io_handle *h, bool on)
+static bell_status epoll_receive(struct bell_io *io, struct bell_io_handle *h, bool on)
 {
-    if (h->is_receiving == on) {
-        return BELL_OK;
-    }
     h->is_receiving = on;
     return interest_update(io, h);
 }
 
-bell_status bell_io_send(struct bell_io *io, struct bell_io_handle *h, const struct iovec *pieces,
-                         int count, size_t *sent)
+static bell_status epoll_send(struct bell_io *io, struct bell_io_handle *h,
+                              const struct iovec *pieces, int count, size_t *sent)
 {
     /* sendmsg wants a pointer to what it does not change. */
     struct iovec copy[BELL_IO_MAX_PIECES];
@@ -145,7 +124,7 @@ bell_status bell_io_send(struct bell_io *io, struct bell_io_handle *h, const str
             continue;
         }
         if (n < 0 && errno != EAGAIN && errno != ENOBUFS) {
-            return from_errno(errno);
+            return bell_io_status(errno);
         }
         h->is_send_waiting = true;
         bell_status st = interest_update(io, h);
@@ -153,23 +132,21 @@ bell_status bell_io_send(struct bell_io *io, struct bell_io_handle *h, const str
     }
 }
 
-void bell_io_close(struct bell_io *io, struct bell_io_handle *h)
+static void epoll_close(struct bell_io *io, struct bell_io_handle *h)
 {
-    if (h->fd >= 0) {
-        /* Closing alone removes it only when no other descriptor of the socket is left, such as
-         * that of a child process which is about to be something else. */
-        if (h->is_registered) {
-            (void)epoll_ctl(io->epoll_fd, EPOLL_CTL_DEL, h->fd, NULL);
-            h->is_registered = false;
-        }
-        (void)close(h->fd);
-        h->fd = -1;
-        h->is_receiving = false;
-        h->is_send_waiting = false;
+    /* Closing alone removes it only when no other descriptor of the socket is left, such as that of
+     * a child process which is about to be something else. */
+    if (h->is_registered) {
+        (void)epoll_ctl(io->epoll_fd, EPOLL_CTL_DEL, h->fd, NULL);
+        h->is_registered = false;
     }
+    (void)close(h->fd);
+    h->fd = -1;
+    h->is_receiving = false;
+    h->is_send_waiting = false;
 }
 
-void bell_io_wake(struct bell_io *io)
+static void epoll_wake(struct bell_io *io)
 {
     int saved_errno = errno;
     const uint64_t one = 1;
@@ -196,13 +173,13 @@ static void accept_ready(struct bell_io *io, struct bell_io_handle *h)
             accept4(h->fd, (struct sockaddr *)(void *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
             bell_address peer = bell_address_from_sockaddr(&from);
-            io->events.on_accept(h, fd, &peer, io->user);
+            io->base.events.on_accept(h, fd, &peer, io->base.user);
             continue;
         }
         if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             /* The event would come back at once, for ever; the owner decides when to go on. */
             receive_stop(io, h);
-            io->events.on_accept_failed(h, io->user);
+            io->base.events.on_accept_failed(h, io->base.user);
             return;
         }
         if (errno == EAGAIN) {
@@ -219,16 +196,16 @@ static void receive_ready(struct bell_io *io, struct bell_io_handle *h)
         n = recv(h->fd, io->received, sizeof io->received, 0);
     } while (n < 0 && errno == EINTR);
     if (n > 0) {
-        io->events.on_receive(h, BELL_OK, io->received, (size_t)n, io->user);
+        io->base.events.on_receive(h, BELL_OK, io->received, (size_t)n, io->base.user);
         return;
     }
     if (n < 0 && errno == EAGAIN) {
         return;
     }
-    bell_status st = n == 0 ? BELL_OK : from_errno(errno);
+    bell_status st = n == 0 ? BELL_OK : bell_io_status(errno);
     /* Else the end of the stream would be told again in every turn. */
     receive_stop(io, h);
-    io->events.on_receive(h, st, io->received, 0, io->user);
+    io->base.events.on_receive(h, st, io->received, 0, io->base.user);
 }
 
 static void handle_ready(struct bell_io *io, struct bell_io_handle *h, uint32_t what)
@@ -239,7 +216,7 @@ static void handle_ready(struct bell_io *io, struct bell_io_handle *h, uint32_t 
     }
     if ((what & EPOLLOUT) != 0 && h->is_send_waiting) {
         h->is_send_waiting = false;
-        io->events.on_sent(h, interest_update(io, h), 0, io->user);
+        io->base.events.on_sent(h, interest_update(io, h), 0, io->base.user);
         if (h->fd < 0) {
             return;
         }
@@ -248,7 +225,7 @@ static void handle_ready(struct bell_io *io, struct bell_io_handle *h, uint32_t 
         receive_ready(io, h);
     } else if ((what & (EPOLLHUP | EPOLLERR)) != 0) {
         /* Dead in both directions: told although nobody receives, since it cannot be masked. */
-        io->events.on_receive(h, BELL_ECLOSED, io->received, 0, io->user);
+        io->base.events.on_receive(h, BELL_ECLOSED, io->received, 0, io->base.user);
     }
 }
 
@@ -257,14 +234,14 @@ static void wake_ready(struct bell_io *io)
     uint64_t count;
     ssize_t n = read(io->wake_fd, &count, sizeof count);
     (void)n;
-    io->events.on_wake(io->user);
+    io->base.events.on_wake(io->base.user);
 }
 
-bell_status bell_io_turn(struct bell_io *io, int timeout_ms)
+static bell_status epoll_turn(struct bell_io *io, int timeout_ms)
 {
     int n = epoll_wait(io->epoll_fd, io->ready, EVENTS_PER_TURN, timeout_ms);
     bool is_broken = n < 0 && errno != EINTR;
-    io->events.on_awake(io->user);
+    io->base.events.on_awake(io->base.user);
     if (is_broken) {
         return BELL_EIO;
     }
@@ -278,3 +255,13 @@ bell_status bell_io_turn(struct bell_io *io, int timeout_ms)
     }
     return BELL_OK;
 }
+
+static const struct bell_io_ops EPOLL_OPS = {
+    .destroy = epoll_destroy,
+    .open = epoll_open,
+    .receive = epoll_receive,
+    .send = epoll_send,
+    .close = epoll_close,
+    .wake = epoll_wake,
+    .turn = epoll_turn,
+};

@@ -35,8 +35,8 @@ static void forward_wake(void *user)
     loop->events.on_wake(loop->user);
 }
 
-bell_status bell_loop_init(struct bell_loop *loop, uint32_t index, const bell_loop_events *events,
-                           void *user)
+bell_status bell_loop_init(struct bell_loop *loop, uint32_t index, bell_io_back_end back_end,
+                           const bell_loop_events *events, void *user)
 {
     static const bell_io_events IO_EVENTS = {
         .on_awake = read_clocks,
@@ -47,7 +47,7 @@ bell_status bell_loop_init(struct bell_loop *loop, uint32_t index, const bell_lo
         .on_wake = forward_wake,
     };
     *loop = (struct bell_loop){.events = *events, .user = user, .index = index};
-    bell_status st = bell_io_create(&IO_EVENTS, loop, &loop->io);
+    bell_status st = bell_io_create(back_end, &IO_EVENTS, loop, &loop->io);
     if (st != BELL_OK) {
         return st;
     }
@@ -123,6 +123,7 @@ static void *loop_main(void *user)
     flush_dirty(loop);
     flush_dirty(loop);
     bell_loop_reap(loop);
+    bell_io_settle(loop->io);
     bell_mailbox_close(&loop->mailbox);
     current_loop = NULL;
     return NULL;

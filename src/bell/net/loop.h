@@ -49,9 +49,11 @@ struct bell_loop {
     bool is_running; /* the thread was started and not yet joined */
 };
 
-/* BELL_ENOMEM, BELL_EIO. The loop must not move in memory. */
+/* back_end: of bell_io_choose. BELL_ENOMEM, BELL_EIO, BELL_ENOTSUP. The loop must not move in
+ * memory. */
 BELL_NODISCARD bell_status bell_loop_init(struct bell_loop *loop, uint32_t index,
-                                          const bell_loop_events *events, void *user);
+                                          bell_io_back_end back_end, const bell_loop_events *events,
+                                          void *user);
 /* The thread must have ended and all streams be closed. Discards mails. */
 void bell_loop_finish(struct bell_loop *loop);
 /* BELL_ENOMEM */

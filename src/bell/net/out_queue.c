@@ -153,6 +153,17 @@ void bell_out_queue_keep(struct bell_out_queue *q)
     q->kept_bytes = q->bytes;
 }
 
+void bell_out_queue_keep_first(struct bell_out_queue *q, int pieces)
+{
+    size_t bytes = 0;
+    size_t skip = q->sent_bytes;
+    for (const struct bell_out_node *n = q->head; n != NULL && pieces > 0; n = n->next, pieces--) {
+        bytes += n->blob->size - skip;
+        skip = 0;
+    }
+    q->kept_bytes = bytes > q->kept_bytes ? bytes : q->kept_bytes;
+}
+
 void bell_out_queue_drop_unsent(struct bell_out_queue *q)
 {
     size_t kept = q->sent_bytes + q->kept_bytes; /* from the head's first byte */

@@ -42,6 +42,8 @@ int bell_out_queue_gather(const struct bell_out_queue *q, struct iovec *pieces, 
 void bell_out_queue_consume(struct bell_out_queue *q, size_t count);
 /* What waits now is kept by later drops: the peer needs it to understand anything behind it. */
 void bell_out_queue_keep(struct bell_out_queue *q);
+/* The same for what gather gave as the first so many pieces: the kernel may be reading it. */
+void bell_out_queue_keep_first(struct bell_out_queue *q, int pieces);
 /*
  * Drops everything behind the blob that is partly sent and behind what is kept, so that what
  * follows begins at a frame boundary.

@@ -103,6 +103,14 @@ void bell_stream_end(struct bell_stream *s)
     }
 }
 
+void bell_stream_drop_unsent(struct bell_stream *s)
+{
+    if (s->is_sending && !s->io.is_send_waiting) {
+        bell_out_queue_keep_first(&s->out, BELL_IO_MAX_PIECES);
+    }
+    bell_out_queue_drop_unsent(&s->out);
+}
+
 static void all_sent(struct bell_stream *s)
 {
     if (s->state != BELL_STREAM_ENDING) {
@@ -114,6 +122,20 @@ static void all_sent(struct bell_stream *s)
     }
     bell_sock_shutdown_send(s->io.fd);
     s->state = BELL_STREAM_ENDED;
+}
+
+/* The socket has taken so many bytes. */
+static void taken(struct bell_stream *s, size_t n)
+{
+    bell_out_queue_consume(&s->out, n);
+    if (bell_out_queue_is_empty(&s->out)) {
+        all_sent(s);
+    } else {
+        mark_dirty(s); /* its next share in the next turn */
+    }
+    if (s->state != BELL_STREAM_CLOSED) {
+        s->handler->on_sent(s);
+    }
 }
 
 void bell_stream_flush(struct bell_stream *s)
@@ -138,15 +160,7 @@ void bell_stream_flush(struct bell_stream *s)
         broke(s, st);
         return;
     }
-    bell_out_queue_consume(&s->out, sent);
-    if (bell_out_queue_is_empty(&s->out)) {
-        all_sent(s);
-    } else {
-        mark_dirty(s); /* its next share in the next turn */
-    }
-    if (s->state != BELL_STREAM_CLOSED) {
-        s->handler->on_sent(s);
-    }
+    taken(s, sent);
 }
 
 static struct bell_stream *stream_of(struct bell_io_handle *h)
@@ -186,6 +200,9 @@ void bell_stream_on_sent(struct bell_io_handle *h, bell_status st, size_t n, voi
         broke(s, st);
         return;
     }
-    bell_out_queue_consume(&s->out, n);
-    mark_dirty(s);
+    if (n > 0) {
+        taken(s, n);
+    } else {
+        mark_dirty(s);
+    }
 }

@@ -77,6 +77,8 @@ BELL_NODISCARD bell_status bell_stream_send_blob(struct bell_stream *s, struct b
  * lose our last ones.)
  */
 void bell_stream_end(struct bell_stream *s);
+/* Drops what is queued but for what was begun and what is kept (see out_queue.h). */
+void bell_stream_drop_unsent(struct bell_stream *s);
 /* Closes at once; what is queued is dropped. */
 void bell_stream_close(struct bell_stream *s);
 /* Sends what is queued. Called by the loop. */

@@ -52,11 +52,16 @@ bell_status bell_io_server_create(struct bell_http_server *http, const bell_io_o
 {
     const bell_io_options *o = options == NULL ? &DEFAULTS : options;
     if (http == NULL || o->threads > BELL_IO_MAX_LOOPS || o->max_connections == 0 ||
-        o->backlog == 0 || o->backlog > INT32_MAX) {
+        o->backlog == 0 || o->backlog > INT32_MAX || (unsigned)o->back_end > BELL_IO_URING) {
         return BELL_EINVAL;
     }
     if (http->io != NULL) {
         return BELL_ESTATE;
+    }
+    bell_io_back_end back_end;
+    bell_status st = bell_io_choose(o->back_end, &back_end);
+    if (st != BELL_OK) {
+        return st;
     }
     struct bell_io_server *io = bell_mem_zalloc(sizeof *io);
     if (io == NULL) {
@@ -66,7 +71,7 @@ bell_status bell_io_server_create(struct bell_http_server *http, const bell_io_o
     uint32_t cores = usable_cores();
     uint32_t count = o->threads > 0 ? o->threads : cores;
     count = count > BELL_IO_MAX_LOOPS ? BELL_IO_MAX_LOOPS : count;
-    bell_status st = BELL_ENOMEM;
+    st = BELL_ENOMEM;
     io->http = http;
     io->options = *o;
     io->loops = bell_mem_zalloc_array(count, sizeof *io->loops);
@@ -76,7 +81,7 @@ bell_status bell_io_server_create(struct bell_http_server *http, const bell_io_o
     for (; io->loop_count < count; io->loop_count++) {
         struct bell_server_loop *home = &io->loops[io->loop_count];
         home->server = io;
-        st = bell_loop_init(&home->loop, io->loop_count, &bell_server_loop_events, home);
+        st = bell_loop_init(&home->loop, io->loop_count, back_end, &bell_server_loop_events, home);
         if (st != BELL_OK) {
             goto finish_loops;
         }
@@ -86,6 +91,8 @@ bell_status bell_io_server_create(struct bell_http_server *http, const bell_io_o
         goto finish_loops;
     }
     bell_log(BELL_LOG_DEBUG, "descriptors limit=%" PRIu64, bell_sock_raise_limit());
+    bell_log(BELL_LOG_DEBUG, "loops count=%u io=%s", io->loop_count,
+             back_end == BELL_IO_URING ? "uring" : "epoll");
     *out = io;
     return BELL_OK;
 

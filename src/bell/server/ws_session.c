@@ -20,19 +20,33 @@ static struct bell_ws_loop *ws_loop_of(const struct bell_connection *c)
 /* Two receives: with less, a quick peer whose answers go out once a turn would stop and go. */
 enum { HIGH_MARK_MAX_BYTES = 512 * 1024 };
 
+/* One receive and the headers of its echo: what may still come behind the mark. */
+enum { ROOM_ABOVE_MARK_BYTES = BELL_IO_MAX_RECEIVE_BYTES + 8 * 1024 };
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
 /*
  * Half of the bytes, but no more than keeps a quick peer going: a limit may be large for the sake
- * of one large message, and many who do not read must not fill it each. Of the messages only a
- * quarter: tiny ones come by the ten thousands in one receive, and the answers to that one must
- * still fit.
+ * of one large message, and many who do not read must not fill it each. And the answers to what one
+ * receive brings must still fit; hence of the messages only a quarter, tiny ones come by the ten
+ * thousands.
  */
+static size_t mark_bytes(const bell_ws_options *o)
+{
+    size_t mark = smaller(o->max_queue_bytes / 2, HIGH_MARK_MAX_BYTES);
+    return o->max_queue_bytes > ROOM_ABOVE_MARK_BYTES
+               ? smaller(mark, o->max_queue_bytes - ROOM_ABOVE_MARK_BYTES)
+               : mark;
+}
+
 static bool is_above_mark(const struct bell_connection *c)
 {
     const bell_ws_options *o = &c->u.ws.server->options;
     const struct bell_out_queue *out = &c->stream.out;
-    size_t half = o->max_queue_bytes / 2;
-    return out->bytes > (half < HIGH_MARK_MAX_BYTES ? half : HIGH_MARK_MAX_BYTES) ||
-           out->frames > o->max_queue_messages / 4;
+    return out->bytes > mark_bytes(o) || out->frames > o->max_queue_messages / 4;
 }
 
 void bell_ws_session_doom(struct bell_connection *c, bell_status why)
@@ -41,7 +55,7 @@ void bell_ws_session_doom(struct bell_connection *c, bell_status why)
     if (ws->state == BELL_WS_OPEN) {
         ws->state = BELL_WS_DOOMED;
         ws->doom = why;
-        bell_out_queue_drop_unsent(&c->stream.out);
+        bell_stream_drop_unsent(&c->stream);
         bell_connection_set_deadline(c, c->home->loop.now_ms);
     }
 }

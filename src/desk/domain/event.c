@@ -24,6 +24,7 @@ struct outcome outcome_from(bell_status st)
     case BELL_EEXISTS:
     case BELL_ESTATE:
     case BELL_ETIMEOUT:
+    case BELL_ENOTSUP:
         return outcome_refused(ERROR_INTERNAL);
     }
     return outcome_refused(ERROR_INTERNAL);

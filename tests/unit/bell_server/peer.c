@@ -65,6 +65,9 @@ void peer_send(struct peer *p, bell_slice bytes)
 {
     while (bytes.n > 0) {
         ssize_t n = send(p->fd, bytes.p, bytes.n, MSG_NOSIGNAL);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
         if (n < 0) {
             if (errno == EPIPE || errno == ECONNRESET) {
                 return; /* the server has closed: what it said before is what counts */
@@ -83,7 +86,10 @@ static bool fill(struct peer *p)
         errno = ENOBUFS;
         give_up("buffer");
     }
-    ssize_t n = recv(p->fd, p->bytes + p->n, sizeof p->bytes - p->n, 0);
+    ssize_t n;
+    do { /* a ring that goes interrupts its thread */
+        n = recv(p->fd, p->bytes + p->n, sizeof p->bytes - p->n, 0);
+    } while (n < 0 && errno == EINTR);
     if (n < 0 && errno != ECONNRESET) {
         give_up("receive");
     }

@@ -1,0 +1,141 @@
+/*
+ * The choice of a back end, and the way to it.
+ */
+#include "bell/net/io.h"
+
+#include "bell/net/io_ops.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+bell_status bell_io_status(int error)
+{
+    switch (error) {
+    case ECONNRESET:
+    case EPIPE:
+    case ETIMEDOUT:
+    case ENOTCONN:
+        return BELL_ECLOSED;
+    case ENOMEM:
+    case ENOSPC:
+        return BELL_ENOMEM;
+    default:
+        return BELL_EIO;
+    }
+}
+
+static bell_io_back_end from_environment(void)
+{
+    const char *name = getenv("BELL_IO");
+    if (name != NULL && strcmp(name, "uring") == 0) {
+        return BELL_IO_URING;
+    }
+    if (name != NULL && strcmp(name, "epoll") == 0) {
+        return BELL_IO_EPOLL;
+    }
+    return BELL_IO_AUTO;
+}
+
+#ifdef BELL_HAVE_URING
+static void heard_nothing(void *user)
+{
+    (void)user;
+}
+
+static bell_status uring_try(void)
+{
+    static const bell_io_events NONE = {.on_awake = heard_nothing, .on_wake = heard_nothing};
+    struct bell_io *io = NULL;
+    bell_status st = bell_io_uring_create(&NONE, NULL, &io);
+    if (st == BELL_OK) {
+        bell_io_destroy(io);
+    }
+    return st;
+}
+#else
+static bell_status uring_try(void)
+{
+    return BELL_ENOTSUP;
+}
+#endif
+
+bell_status bell_io_choose(bell_io_back_end wanted, bell_io_back_end *out)
+{
+    if (wanted == BELL_IO_AUTO) {
+        wanted = from_environment();
+    }
+    if (wanted != BELL_IO_EPOLL) {
+        bell_status st = uring_try();
+        if (st != BELL_OK && wanted == BELL_IO_URING) {
+            return st;
+        }
+        wanted = st == BELL_OK ? BELL_IO_URING : BELL_IO_EPOLL;
+    }
+    *out = wanted;
+    return BELL_OK;
+}
+
+bell_status bell_io_create(bell_io_back_end back_end, const bell_io_events *events, void *user,
+                           struct bell_io **out)
+{
+#ifdef BELL_HAVE_URING
+    if (back_end == BELL_IO_URING) {
+        return bell_io_uring_create(events, user, out);
+    }
+#endif
+    return back_end == BELL_IO_EPOLL ? bell_io_epoll_create(events, user, out) : BELL_ENOTSUP;
+}
+
+static const struct bell_io_ops *ops_of(const struct bell_io *io)
+{
+    return ((const struct bell_io_base *)(const void *)io)->ops;
+}
+
+void bell_io_destroy(struct bell_io *io)
+{
+    if (io != NULL) {
+        ops_of(io)->destroy(io);
+    }
+}
+
+bell_status bell_io_open(struct bell_io *io, struct bell_io_handle *h, int fd,
+                         enum bell_io_kind kind)
+{
+    return ops_of(io)->open(io, h, fd, kind);
+}
+
+bell_status bell_io_receive(struct bell_io *io, struct bell_io_handle *h, bool on)
+{
+    return h->is_receiving == on ? BELL_OK : ops_of(io)->receive(io, h, on);
+}
+
+bell_status bell_io_send(struct bell_io *io, struct bell_io_handle *h, const struct iovec *pieces,
+                         int count, size_t *sent)
+{
+    return ops_of(io)->send(io, h, pieces, count, sent);
+}
+
+void bell_io_close(struct bell_io *io, struct bell_io_handle *h)
+{
+    if (h->fd >= 0) {
+        ops_of(io)->close(io, h);
+    }
+}
+
+void bell_io_settle(struct bell_io *io)
+{
+    if (ops_of(io)->settle != NULL) {
+        ops_of(io)->settle(io);
+    }
+}
+
+void bell_io_wake(struct bell_io *io)
+{
+    ops_of(io)->wake(io);
+}
+
+bell_status bell_io_turn(struct bell_io *io, int timeout_ms)
+{
+    return ops_of(io)->turn(io, timeout_ms);
+}

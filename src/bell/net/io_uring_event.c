@@ -1,0 +1,261 @@
+/*
+ * io_uring: what completions mean, and to whom they are told.
+ */
+#include "bell/net/io_uring_internal.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* ---- held bytes ---- */
+
+void bell_uring_held_drop(struct bell_uring_slot *s)
+{
+    if (s->held != NULL) {
+        bell_mem_free(s->held->bytes);
+        bell_mem_free(s->held);
+        s->held = NULL;
+    }
+}
+
+/* Bytes that came although receiving was stopped: they are ours now. */
+static bell_status hold(struct bell_uring_slot *s, const char *bytes, size_t n)
+{
+    if (s->held == NULL) {
+        s->held = bell_mem_zalloc(sizeof *s->held);
+    }
+    char *grown = s->held == NULL ? NULL : bell_mem_resize(s->held->bytes, s->held->n + n);
+    if (grown == NULL) {
+        return BELL_ENOMEM;
+    }
+    memcpy(grown + s->held->n, bytes, n);
+    s->held->bytes = grown;
+    s->held->n += n;
+    return BELL_OK;
+}
+
+static void tell_received(struct bell_io *io, struct bell_io_handle *h, bell_status st, char *bytes,
+                          size_t n)
+{
+    if (n == 0) {
+        h->is_receiving = false;
+    }
+    io->base.events.on_receive(h, st, bytes, n, io->base.user);
+}
+
+/* What was held is told first, as far as receiving is not stopped again meanwhile. */
+static void tell_held(struct bell_io *io, uint32_t slot)
+{
+    struct bell_io_handle *h = io->slots[slot].handle;
+    uint32_t generation = io->slots[slot].generation;
+    size_t told = 0;
+    struct bell_uring_held *held = io->slots[slot].held;
+    io->slots[slot].held = NULL;
+    while (held != NULL && told < held->n && io->slots[slot].generation == generation &&
+           io->slots[slot].handle != NULL && h->is_receiving) {
+        size_t n = held->n - told;
+        n = n < BELL_IO_MAX_RECEIVE_BYTES ? n : BELL_IO_MAX_RECEIVE_BYTES;
+        tell_received(io, h, BELL_OK, held->bytes + told, n);
+        told += n;
+    }
+    struct bell_uring_slot *s = &io->slots[slot];
+    bool is_there = s->generation == generation && s->handle != NULL;
+    if (held != NULL && is_there && told < held->n &&
+        hold(s, held->bytes + told, held->n - told) != BELL_OK) {
+        tell_received(io, h, BELL_ENOMEM, NULL, 0);
+    } else if (is_there && s->held == NULL && s->has_end && h->is_receiving) {
+        s->has_end = false;
+        tell_received(io, h, BELL_OK, NULL, 0);
+    }
+    if (held != NULL) {
+        bell_mem_free(held->bytes);
+        bell_mem_free(held);
+    }
+}
+
+static void received_bytes(struct bell_io *io, struct bell_uring_slot *s,
+                           const struct io_uring_cqe *cqe)
+{
+    struct bell_io_handle *h = s->handle;
+    char *bytes = bell_uring_buffer_bytes(io, cqe);
+    size_t n = (size_t)cqe->res;
+    if (h->is_receiving && s->held == NULL) {
+        tell_received(io, h, BELL_OK, bytes, n);
+    } else if (hold(s, bytes, n) != BELL_OK) {
+        tell_received(io, h, BELL_ENOMEM, bytes, 0);
+    }
+}
+
+static void received_end(struct bell_io *io, struct bell_uring_slot *s, int res)
+{
+    if (res == 0 && (!s->handle->is_receiving || s->held != NULL)) {
+        s->has_end = true;
+    } else {
+        tell_received(io, s->handle, res == 0 ? BELL_OK : bell_io_status(-res), NULL, 0);
+    }
+}
+
+static void on_receive(struct bell_io *io, const struct io_uring_cqe *cqe)
+{
+    struct bell_uring_slot *s = bell_uring_slot_of(io, cqe->user_data);
+    if (s != NULL && (cqe->flags & IORING_CQE_F_MORE) == 0) {
+        s->is_armed = false;
+    }
+    if ((cqe->flags & IORING_CQE_F_BUFFER) != 0) {
+        if (s != NULL && cqe->res > 0) {
+            received_bytes(io, s, cqe);
+        }
+        bell_uring_buffer_used(io, cqe);
+    }
+    s = bell_uring_slot_of(io, cqe->user_data);
+    if (s == NULL) {
+        return;
+    }
+    bool is_over =
+        cqe->res <= 0 && cqe->res != -ENOBUFS && cqe->res != -ECANCELED && cqe->res != -EINTR;
+    if (is_over) {
+        received_end(io, s, cqe->res);
+    } else if (!s->is_armed && s->handle->is_receiving) {
+        bell_uring_list(io, s); /* out of buffers, or cancelled and wanted again */
+    }
+}
+
+static void on_watch(struct bell_io *io, const struct io_uring_cqe *cqe)
+{
+    struct bell_uring_slot *s = bell_uring_slot_of(io, cqe->user_data);
+    if (s != NULL) {
+        s->is_watched = false;
+        if (!s->handle->is_receiving && cqe->res > 0) {
+            tell_received(io, s->handle, BELL_ECLOSED, NULL, 0);
+        }
+    }
+}
+
+static bell_address peer_of(int fd)
+{
+    struct sockaddr_storage from = {0};
+    socklen_t n = sizeof from;
+    if (getpeername(fd, (struct sockaddr *)(void *)&from, &n) != 0) {
+        memset(&from, 0, sizeof from); /* gone already; its first receive will tell */
+    }
+    return bell_address_from_sockaddr(&from);
+}
+
+static bool is_shortage(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+static void on_accept(struct bell_io *io, const struct io_uring_cqe *cqe)
+{
+    struct bell_uring_slot *s = bell_uring_slot_of(io, cqe->user_data);
+    if (s == NULL) {
+        if (cqe->res >= 0) {
+            (void)close(cqe->res); /* the listener was closed meanwhile */
+        }
+        return;
+    }
+    if ((cqe->flags & IORING_CQE_F_MORE) == 0) {
+        s->is_armed = false;
+    }
+    struct bell_io_handle *h = s->handle;
+    if (cqe->res >= 0) {
+        bell_address peer = peer_of(cqe->res);
+        io->own_fd = cqe->res;
+        io->base.events.on_accept(h, cqe->res, &peer, io->base.user);
+        io->own_fd = -1;
+    } else if (is_shortage(-cqe->res)) {
+        /* It would come back at once, for ever; the owner decides when to go on. */
+        h->is_receiving = false;
+        io->base.events.on_accept_failed(h, io->base.user);
+    }
+    /* Other errors of accept(2) concern that one connection. */
+    s = bell_uring_slot_of(io, cqe->user_data);
+    if (s != NULL && !s->is_armed && s->handle->is_receiving) {
+        bell_uring_list(io, s);
+    }
+}
+
+static void tell_sent(struct bell_io *io, struct bell_uring_slot *s, bell_status st, size_t n)
+{
+    s->send = SEND_NONE;
+    s->handle->is_send_waiting = false;
+    io->base.events.on_sent(s->handle, st, n, io->base.user);
+}
+
+static void on_sent(struct bell_io *io, const struct io_uring_cqe *cqe)
+{
+    struct bell_uring_slot *s = bell_uring_slot_of(io, cqe->user_data);
+    if (s == NULL) {
+        return;
+    }
+    if (cqe->res >= 0) {
+        tell_sent(io, s, BELL_OK, (size_t)cqe->res);
+    } else if (cqe->res == -EAGAIN || cqe->res == -ENOBUFS || cqe->res == -EINTR) {
+        if (bell_uring_poll_arm(io, s) != BELL_OK) {
+            tell_sent(io, s, BELL_ENOMEM, 0);
+        }
+    } else {
+        tell_sent(io, s, bell_io_status(-cqe->res), 0);
+    }
+}
+
+static void on_poll(struct bell_io *io, const struct io_uring_cqe *cqe)
+{
+    struct bell_uring_slot *s = bell_uring_slot_of(io, cqe->user_data);
+    if (s != NULL) {
+        /* Whatever it is that can be done now: the next send will tell. */
+        tell_sent(io, s, BELL_OK, 0);
+    }
+}
+
+void bell_uring_on_completion(struct bell_io *io, const struct io_uring_cqe *cqe)
+{
+    switch (bell_uring_operation_of(cqe->user_data)) {
+    case OP_NONE:
+        break;
+    case OP_WAKE:
+        io->is_wake_armed = false;
+        io->base.events.on_wake(io->base.user);
+        break;
+    case OP_ACCEPT:
+        on_accept(io, cqe);
+        break;
+    case OP_RECEIVE:
+        on_receive(io, cqe);
+        break;
+    case OP_WATCH:
+        on_watch(io, cqe);
+        break;
+    case OP_SEND:
+        on_sent(io, cqe);
+        break;
+    case OP_POLL:
+        on_poll(io, cqe);
+        break;
+    }
+}
+
+/* ---- a turn ---- */
+
+void bell_uring_look_at_listed(struct bell_io *io)
+{
+    uint32_t slot = io->listed;
+    io->listed = NO_SLOT;
+    while (slot != NO_SLOT) {
+        uint32_t next = io->slots[slot].next_listed;
+        io->slots[slot].is_listed = false;
+        if (io->slots[slot].handle != NULL && io->slots[slot].handle->is_receiving) {
+            tell_held(io, slot);
+        }
+        struct bell_uring_slot *s = &io->slots[slot];
+        if (s->handle != NULL && s->handle->is_receiving && !s->is_armed && s->held == NULL &&
+            bell_uring_arm(io, s) != BELL_OK) {
+            bell_uring_list(io, s);
+        }
+        slot = next;
+    }
+}

@@ -1,0 +1,194 @@
+/*
+ * Between the files of the io_uring back end: io_uring.c has the calls of io.h, io_uring_submit.c
+ * what goes to the kernel, io_uring_event.c what comes back, io_uring_buffer.c where received bytes
+ * are. On the thread of the loop.
+ */
+#ifndef BELL_NET_IO_URING_INTERNAL_H
+#define BELL_NET_IO_URING_INTERNAL_H
+
+#include "bell/net/io_ops.h"
+
+#include <errno.h>
+#include <liburing.h>
+#include <pthread.h>
+
+enum {
+    SUBMISSIONS = 1024,
+    COMPLETIONS = 8192,
+    GATHERS = 64, /* sends of several pieces in one submission; more submit earlier */
+    BUFFER_GROUP = 0,
+    FIRST_SLOTS = 64,
+    NO_SLOT = (1 << 28) - 1,
+};
+
+/*
+ * Buffers that are used up piece by piece (Linux 6.12): a few large ones, since the ring walks
+ * through all of its memory, and large messages come in one piece. Elsewhere each receive takes a
+ * whole one.
+ */
+enum {
+    LARGE_BUFFERS = 4,
+    LARGE_BUFFER_BYTES = 256 * 1024,
+    SMALL_BUFFERS = 256,
+    SMALL_BUFFER_BYTES = 16 * 1024,
+};
+
+/* Newer than the headers of Debian 12. */
+enum { RING_INCREMENTAL = 2 };                /* IOU_PBUF_RING_INC */
+static const uint32_t BUFFER_STAYS = 1U << 4; /* IORING_CQE_F_BUF_MORE */
+
+/* What a completion is of: the upper bits of its user data. */
+enum bell_uring_operation { OP_NONE, OP_WAKE, OP_ACCEPT, OP_RECEIVE, OP_WATCH, OP_SEND, OP_POLL };
+
+/* user data: [operation:4][generation:32][slot:28] */
+enum { SLOT_BITS = 28, OPERATION_SHIFT = 60 };
+
+enum send_state { SEND_NONE, SEND_QUEUED, SEND_POLLING };
+
+/* Bytes that came after receiving was stopped, until it goes on. */
+struct bell_uring_held {
+    char *bytes; /* (owned) */
+    size_t n;
+};
+
+/* One per connection: packed. */
+struct bell_uring_slot {
+    struct bell_io_handle *handle; /* (borrowed) NULL while free */
+    struct bell_uring_held *held;  /* (owned) NULL while nothing is held */
+    uint32_t generation;
+    union {
+        uint32_t next_free;  /* while free */
+        uint32_t send_batch; /* SEND_QUEUED: in which submission */
+    };
+    uint32_t next_listed;
+    uint8_t send : 2; /* enum send_state */
+    bool
+        is_armed : 1; /* a multishot operation is in the kernel, or asked to end and not yet over */
+    bool is_listed : 1;  /* to be looked at before the next wait; outlives the handle */
+    bool is_watched : 1; /* receiving is stopped: the kernel tells when the peer is dead */
+    bool has_end : 1;    /* the peer's end came while receiving was stopped */
+};
+
+/* A send of several pieces; the kernel reads it at submission. */
+struct bell_uring_gather {
+    struct msghdr message;
+    struct iovec pieces[BELL_IO_MAX_PIECES];
+};
+
+struct bell_io {
+    struct bell_io_base base; /* first */
+    struct io_uring ring;
+    void *buffer_ring_room;                /* (owned) */
+    struct io_uring_buf_ring *buffer_ring; /* in there, at the beginning of a page */
+    char *buffers;                         /* (owned) buffer_count of buffer_bytes */
+    size_t *offsets;                       /* (owned) of each buffer: where the next piece begins */
+    uint32_t buffer_count;
+    uint32_t buffer_bytes;
+    bool is_incremental;
+    bool is_enabled;
+    bool is_wake_armed;
+    bool must_not_wait; /* sends are queued, or something is listed */
+    int wake_fd;
+    uint64_t wake_count; /* the kernel reads into it */
+    pthread_t owner;     /* once enabled */
+    uint32_t batch;      /* counts submissions */
+    uint32_t gather_count;
+    int own_fd;                    /* last one accepted: known to be blocking */
+    struct bell_uring_slot *slots; /* (owned) slot_capacity of them */
+    uint32_t slot_capacity;
+    uint32_t free_slot;
+    uint32_t listed; /* first of those to be looked at, or NO_SLOT */
+    struct bell_uring_gather gathers[GATHERS];
+};
+
+/* ---- handles ---- */
+
+static inline uint32_t bell_uring_index_of(const struct bell_io *io,
+                                           const struct bell_uring_slot *s)
+{
+    return (uint32_t)(s - io->slots);
+}
+
+static inline uint64_t bell_uring_user_data(const struct bell_io *io, enum bell_uring_operation op,
+                                            uint32_t slot)
+{
+    uint64_t generation = slot == NO_SLOT ? 0 : io->slots[slot].generation;
+    return (uint64_t)op << OPERATION_SHIFT | generation << SLOT_BITS | slot;
+}
+
+static inline enum bell_uring_operation bell_uring_operation_of(uint64_t data)
+{
+    return (enum bell_uring_operation)(data >> OPERATION_SHIFT);
+}
+
+/* The slot a completion is of, NULL when its handle was closed since. */
+static inline struct bell_uring_slot *bell_uring_slot_of(struct bell_io *io, uint64_t data)
+{
+    struct bell_uring_slot *s = &io->slots[data & NO_SLOT];
+    return s->generation == (uint32_t)(data >> SLOT_BITS) && s->handle != NULL ? s : NULL;
+}
+
+/* The kind of the operation that goes on until stopped. */
+static inline enum bell_uring_operation bell_uring_shot_of(const struct bell_uring_slot *s)
+{
+    return s->handle->kind == BELL_IO_LISTENER ? OP_ACCEPT : OP_RECEIVE;
+}
+
+/* Twice as many slots. BELL_ENOMEM. */
+BELL_NODISCARD bell_status bell_uring_slots_grow(struct bell_io *io);
+/* To be looked at before the next wait (bell_uring_look_at_listed). */
+void bell_uring_list(struct bell_io *io, struct bell_uring_slot *s);
+
+/* ---- what goes to the kernel ---- */
+
+/* After these errors of io_uring_enter what was noted is still there, and may be taken later. */
+static inline bool bell_uring_may_go_on(int error)
+{
+    return error == EAGAIN || error == EBUSY || error == EINTR || error == ETIME;
+}
+
+/* Has everything that was noted been taken by the kernel? */
+static inline bool bell_uring_is_submitted(const struct bell_io *io)
+{
+    return io_uring_sq_ready(&io->ring) == 0;
+}
+
+/*
+ * Everything that is noted goes to the kernel, without waiting for anything but memory in the
+ * kernel. Afterwards sends are over and nothing of ours is referred to. BELL_EIO.
+ */
+bell_status bell_uring_submit(struct bell_io *io);
+/* Room for one operation. NULL: before the ring is enabled and full, or the kernel takes nothing.
+ */
+struct io_uring_sqe *bell_uring_next_sqe(struct bell_io *io);
+/* Receives, or accepts, until cancelled. BELL_ENOMEM. */
+BELL_NODISCARD bell_status bell_uring_arm(struct bell_io *io, struct bell_uring_slot *s);
+/* The last completion of op, which says that it was cancelled, still comes. BELL_ENOMEM. */
+BELL_NODISCARD bell_status bell_uring_cancel(struct bell_io *io, enum bell_uring_operation op,
+                                             uint32_t slot);
+/* Tells when the socket takes bytes again. BELL_ENOMEM. */
+BELL_NODISCARD bell_status bell_uring_poll_arm(struct bell_io *io, struct bell_uring_slot *s);
+/* Tells when the socket is dead in both directions, while nothing is received. */
+void bell_uring_watch(struct bell_io *io, struct bell_uring_slot *s);
+void bell_uring_wake_arm(struct bell_io *io);
+
+/* ---- what comes back ---- */
+
+void bell_uring_on_completion(struct bell_io *io, const struct io_uring_cqe *cqe);
+/* Those that want to be armed again, or have something held to tell. */
+void bell_uring_look_at_listed(struct bell_io *io);
+void bell_uring_held_drop(struct bell_uring_slot *s);
+
+/* ---- buffers ---- */
+
+/* Registers them with the ring; buffers_free is due also when this fails. BELL_ENOMEM,
+ * BELL_ENOTSUP. */
+BELL_NODISCARD bell_status bell_uring_buffers_create(struct bell_io *io);
+/* After the ring has gone. */
+void bell_uring_buffers_free(struct bell_io *io);
+/* Where the bytes of this completion are. */
+char *bell_uring_buffer_bytes(const struct bell_io *io, const struct io_uring_cqe *cqe);
+/* The bytes of this completion have been used. */
+void bell_uring_buffer_used(struct bell_io *io, const struct io_uring_cqe *cqe);
+
+#endif

@@ -1,0 +1,130 @@
+/*
+ * io_uring: the table of handles, and what is noted in the ring for the kernel.
+ */
+#include "bell/net/io_uring_internal.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+/* ---- slots ---- */
+
+bell_status bell_uring_slots_grow(struct bell_io *io)
+{
+    uint32_t capacity = io->slot_capacity == 0 ? FIRST_SLOTS : io->slot_capacity * 2;
+    if (capacity >= NO_SLOT) {
+        return BELL_ENOMEM;
+    }
+    struct bell_uring_slot *slots = bell_mem_resize(io->slots, capacity * sizeof *slots);
+    if (slots == NULL) {
+        return BELL_ENOMEM;
+    }
+    for (uint32_t i = io->slot_capacity; i < capacity; i++) {
+        slots[i] = (struct bell_uring_slot){.next_free = i + 1 < capacity ? i + 1 : NO_SLOT};
+    }
+    io->free_slot = io->slot_capacity;
+    io->slots = slots;
+    io->slot_capacity = capacity;
+    return BELL_OK;
+}
+
+void bell_uring_list(struct bell_io *io, struct bell_uring_slot *s)
+{
+    if (!s->is_listed) {
+        s->is_listed = true;
+        s->next_listed = io->listed;
+        io->listed = bell_uring_index_of(io, s);
+        io->must_not_wait = true;
+    }
+}
+
+/* ---- submitting ---- */
+
+bell_status bell_uring_submit(struct bell_io *io)
+{
+    int n = 0;
+    do {
+        n = io_uring_submit_and_get_events(&io->ring);
+    } while (!bell_uring_is_submitted(io) && (n >= 0 || bell_uring_may_go_on(-n)));
+    io->batch++;
+    io->gather_count = 0;
+    return bell_uring_is_submitted(io) ? BELL_OK : BELL_EIO;
+}
+
+struct io_uring_sqe *bell_uring_next_sqe(struct bell_io *io)
+{
+    struct io_uring_sqe *sqe = io_uring_get_sqe(&io->ring);
+    if (sqe == NULL && io->is_enabled && bell_uring_submit(io) == BELL_OK) {
+        sqe = io_uring_get_sqe(&io->ring);
+    }
+    return sqe;
+}
+
+bell_status bell_uring_arm(struct bell_io *io, struct bell_uring_slot *s)
+{
+    struct io_uring_sqe *sqe = bell_uring_next_sqe(io);
+    if (sqe == NULL) {
+        return BELL_ENOMEM;
+    }
+    if (s->handle->kind == BELL_IO_LISTENER) {
+        io_uring_prep_multishot_accept(sqe, s->handle->fd, NULL, NULL, SOCK_CLOEXEC);
+        io_uring_sqe_set_data64(sqe,
+                                bell_uring_user_data(io, OP_ACCEPT, bell_uring_index_of(io, s)));
+    } else {
+        io_uring_prep_recv_multishot(sqe, s->handle->fd, NULL, 0, 0);
+        sqe->flags |= IOSQE_BUFFER_SELECT;
+        sqe->buf_group = BUFFER_GROUP;
+        io_uring_sqe_set_data64(sqe,
+                                bell_uring_user_data(io, OP_RECEIVE, bell_uring_index_of(io, s)));
+    }
+    s->is_armed = true;
+    return BELL_OK;
+}
+
+bell_status bell_uring_cancel(struct bell_io *io, enum bell_uring_operation op, uint32_t slot)
+{
+    struct io_uring_sqe *sqe = bell_uring_next_sqe(io);
+    if (sqe == NULL) {
+        return BELL_ENOMEM;
+    }
+    io_uring_prep_cancel64(sqe, bell_uring_user_data(io, op, slot), 0);
+    io_uring_sqe_set_data64(sqe, bell_uring_user_data(io, OP_NONE, NO_SLOT));
+    return BELL_OK;
+}
+
+bell_status bell_uring_poll_arm(struct bell_io *io, struct bell_uring_slot *s)
+{
+    struct io_uring_sqe *sqe = bell_uring_next_sqe(io);
+    if (sqe == NULL) {
+        return BELL_ENOMEM;
+    }
+    io_uring_prep_poll_add(sqe, s->handle->fd, POLLOUT);
+    io_uring_sqe_set_data64(sqe, bell_uring_user_data(io, OP_POLL, bell_uring_index_of(io, s)));
+    s->send = SEND_POLLING;
+    s->handle->is_send_waiting = true;
+    return BELL_OK;
+}
+
+void bell_uring_watch(struct bell_io *io, struct bell_uring_slot *s)
+{
+    struct io_uring_sqe *sqe = s->is_watched ? NULL : bell_uring_next_sqe(io);
+    if (sqe != NULL) {
+        /* Errors and hang-ups are told whatever is asked for. */
+        io_uring_prep_poll_add(sqe, s->handle->fd, 0);
+        io_uring_sqe_set_data64(sqe,
+                                bell_uring_user_data(io, OP_WATCH, bell_uring_index_of(io, s)));
+        s->is_watched = true;
+    }
+}
+
+void bell_uring_wake_arm(struct bell_io *io)
+{
+    struct io_uring_sqe *sqe = io->is_wake_armed ? NULL : bell_uring_next_sqe(io);
+    if (sqe != NULL) {
+        io_uring_prep_read(sqe, io->wake_fd, &io->wake_count, sizeof io->wake_count, 0);
+        io_uring_sqe_set_data64(sqe, bell_uring_user_data(io, OP_WAKE, NO_SLOT));
+        io->is_wake_armed = true;
+    }
+}
