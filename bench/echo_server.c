@@ -2,7 +2,9 @@
  * Echo server for conformance and load tests: sends every message back with its type, at any path.
  *
  *     echo-server [--listen ADDR:PORT] [--threads N] [--max-message BYTES] [--subprotocol NAME]
- *                 [--handshake-timeout SECONDS] [--static DIR] [--relay]
+ *                 [--handshake-timeout SECONDS] [--static DIR] [--relay] [--io uring|epoll]
+ *
+ * A value may also stand behind a "=".
  */
 #include <bell/bell.h>
 
@@ -12,8 +14,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
-enum { USAGE_STATUS = 2, MAX_SUBPROTOCOLS = 16, DRAIN_MS = 3000 };
+enum { USAGE_STATUS = 2, MAX_SUBPROTOCOLS = 16, MAX_NAME_BYTES = 32, DRAIN_MS = 3000 };
 
 struct settings {
     const char *listen;
@@ -23,6 +28,7 @@ struct settings {
     size_t max_message_bytes;
     uint32_t threads;
     uint32_t handshake_timeout_s;
+    bell_io_back_end back_end;
     bool relay;
 };
 
@@ -78,6 +84,10 @@ static bool option_set(struct settings *s, const char *name, const char *value)
     uint64_t number = 0;
     if (strcmp(name, "--listen") == 0) {
         s->listen = value;
+    } else if (strcmp(name, "--io") == 0 && strcmp(value, "uring") == 0) {
+        s->back_end = BELL_IO_URING;
+    } else if (strcmp(name, "--io") == 0 && strcmp(value, "epoll") == 0) {
+        s->back_end = BELL_IO_EPOLL;
     } else if (strcmp(name, "--static") == 0) {
         s->static_directory = value;
     } else if (strcmp(name, "--subprotocol") == 0 && s->subprotocol_count < MAX_SUBPROTOCOLS) {
@@ -103,13 +113,19 @@ static int settings_parse(struct settings *s, int argc, char **argv)
             s->relay = true;
             continue;
         }
-        if (i + 1 == argc) {
+        char name[MAX_NAME_BYTES];
+        const char *equals = strchr(argv[i], '=');
+        size_t name_bytes = equals == NULL ? strlen(argv[i]) : (size_t)(equals - argv[i]);
+        const char *value = equals == NULL ? argv[i + 1] : equals + 1;
+        if (value == NULL || name_bytes >= sizeof name) {
             return usage("unknown option or missing value:", argv[i]);
         }
-        if (!option_set(s, argv[i], argv[i + 1])) {
+        memcpy(name, argv[i], name_bytes);
+        name[name_bytes] = '\0';
+        if (!option_set(s, name, value)) {
             return usage("bad option or value:", argv[i]);
         }
-        i++;
+        i += equals == NULL;
     }
     return 0;
 }
@@ -133,6 +149,7 @@ static bell_status compose(const struct settings *s, struct bell_ws_server **ws,
     ws_options.subprotocol_count = s->subprotocol_count;
     http_options.head_timeout_ms = s->handshake_timeout_s * 1000;
     io_options.threads = s->threads;
+    io_options.back_end = s->back_end;
     bell_status st;
     if ((st = bell_ws_server_create(&component, &ws_options, ws)) != BELL_OK ||
         (st = bell_http_server_create(&http_options, http)) != BELL_OK ||
@@ -149,6 +166,10 @@ static bell_status compose(const struct settings *s, struct bell_ws_server **ws,
 
 int main(int argc, char **argv)
 {
+#ifdef __GLIBC__
+    /* After a burst of large messages their memory goes back to the system. */
+    (void)mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+#endif
     struct settings s = {.listen = "127.0.0.1:9001",
                          .max_message_bytes = (size_t)16 * 1024 * 1024,
                          .threads = 1,

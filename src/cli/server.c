@@ -154,6 +154,9 @@ static bool create_parts(struct server *server)
     bell_io_options io;
     bell_io_options_init(&io);
     io.threads = (uint32_t)server->config->threads;
+    if (strcmp(server->config->io, "auto") != 0) {
+        io.back_end = strcmp(server->config->io, "uring") == 0 ? BELL_IO_URING : BELL_IO_EPOLL;
+    }
     bell_status st = create_work(server);
     if (st == BELL_OK) {
         st = bell_http_server_create(&http, &server->http);
@@ -170,7 +173,10 @@ static bool create_parts(struct server *server)
     if (st == BELL_OK) {
         st = bell_io_server_create(server->http, &io, &server->io);
     }
-    if (st != BELL_OK) {
+    if (st == BELL_ENOTSUP) {
+        cli_complain("io_uring cannot be had here (an older kernel, or it is forbidden): leave "
+                     "--io out, or choose --io epoll");
+    } else if (st != BELL_OK) {
         cli_complain("cannot start: %s", bell_status_text(st));
     }
     return st == BELL_OK;

@@ -23,6 +23,7 @@ struct config {
     char *public_url;  /* (owned) without a final "/"; empty = made from the first listener */
     struct option_list listen;
     enum bell_log_level log_level;
+    char *io; /* (owned) "auto", "uring" or "epoll" */
     uint64_t threads;
     uint64_t readers;
     uint64_t message_rate;

@@ -70,6 +70,17 @@ static const char *check_public_url(bell_slice value)
     return FAULT;
 }
 
+static const char *check_io(bell_slice value)
+{
+    static const char *const BACK_ENDS[] = {"auto", "uring", "epoll"};
+    for (size_t i = 0; i < BELL_ARRAY_LEN(BACK_ENDS); i++) {
+        if (value.n == strlen(BACK_ENDS[i]) && memcmp(value.p, BACK_ENDS[i], value.n) == 0) {
+            return NULL;
+        }
+    }
+    return "must be auto, uring or epoll";
+}
+
 #define AT(field)         .offset = offsetof(struct config, field)
 #define NUMBER(low, high) .type = OPTION_NUMBER, .min = (low), .max = (high)
 
@@ -121,6 +132,15 @@ static const struct option OPTIONS[] = {
      NUMBER(0, 64),
      .serve_only = true,
      .help = "Threads that serve connections; 0 means one per core."},
+    {.name = "io",
+     .argument = "BACK-END",
+     .value = "auto",
+     AT(io),
+     .type = OPTION_TEXT,
+     .check = check_io,
+     .serve_only = true,
+     .help = "How the server speaks to the kernel: uring (Linux 6.1 and later), epoll, or auto, "
+             "which takes uring where it works."},
     {.name = "readers",
      .argument = "N",
      .value = "2",
