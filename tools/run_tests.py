@@ -5,6 +5,8 @@
 
     unit     every test program that Meson knows (unit, contract, fault, corpora of the fuzz targets)
     wire     tests/wire/*.test.mjs: exact bytes to the real programs
+    epoll    the programs of unit and the files of wire that speak through I/O once more, on epoll:
+             without BELL_IO in the environment the other suites use io_uring where it works
     web      the unit tests of web/
     e2e      tests/e2e/*.test.mjs: the real thing in Chromium
     torture  a short kill -9 run of the replay
@@ -244,12 +246,13 @@ class Suites:
     def limit(self, seconds: float) -> float:
         return seconds * self.options.slow
 
-    def unit(self) -> Count:
+    def unit(self, suite="", env=None) -> Count:
         listed = json.loads(subprocess.run(
             ["meson", "introspect", "--tests", str(self.build)],
             check=True, capture_output=True, text=True).stdout)
         protocols = {t["name"]: t["protocol"] for t in listed}
-        names = [t["name"] for t in listed if self.options.filter in t["name"]]
+        names = [t["name"] for t in listed if self.options.filter in t["name"]
+                 and (not suite or any(s.rpartition(":")[2] == suite for s in t["suite"]))]
         count = Count()
         if not names:
             return count
@@ -257,8 +260,8 @@ class Suites:
         log.unlink(missing_ok=True)
         done = run(
             ["meson", "test", "-C", str(self.build), "--no-rebuild", "--num-processes", str(self.options.jobs),
-             "--timeout-multiplier", str(self.options.slow), *(names if self.options.filter else [])],
-            self.limit(UNIT_LIMIT_S), self.env)
+             "--timeout-multiplier", str(self.options.slow), *names],
+            self.limit(UNIT_LIMIT_S), env or self.env)
         seen = set()
         for line in log.read_text().splitlines() if log.exists() else []:
             entry = json.loads(line)
@@ -285,7 +288,7 @@ class Suites:
                 count.failures.append(Failure(f"{name}: did not run", tail(done.stdout + done.stderr)))
         return count
 
-    def node_files(self, folder: str, limit_s: float, jobs: int) -> Count:
+    def node_files(self, folder: str, limit_s: float, jobs: int, env=None) -> Count:
         count = Count()
         files = [f for f in sorted((ROOT / folder).rglob("*.test.mjs")) if self.options.filter in str(f)]
 
@@ -293,7 +296,7 @@ class Suites:
             # TAP goes to a file: what a test prints must not be taken for a result.
             with tempfile.NamedTemporaryFile("r", prefix="tap-", errors="replace") as tap:
                 done = run(["node", "--test-reporter=tap", f"--test-reporter-destination={tap.name}",
-                            str(path)], self.limit(limit_s), self.env)
+                            str(path)], self.limit(limit_s), env or self.env)
                 text = tap.read()
             output = tail(done.stdout + "\n" + done.stderr)
             return read_tap(str(path.relative_to(ROOT)), text, done.trouble, output)
@@ -305,6 +308,14 @@ class Suites:
 
     def wire(self) -> Count:
         return self.node_files("tests/wire", WIRE_LIMIT_S, self.options.jobs)
+
+    def epoll(self) -> Count:
+        env = dict(self.env, BELL_IO="epoll")
+        count = self.unit("io", env)
+        count.add(self.node_files("tests/wire", WIRE_LIMIT_S, self.options.jobs, env))
+        for failure in count.failures:
+            failure.name += " (on epoll)"
+        return count
 
     def e2e(self) -> Count:
         return self.node_files("tests/e2e", E2E_LIMIT_S, 1)
@@ -323,7 +334,7 @@ class Suites:
 
 # Suites of one row run side by side. Browsers and the torture get the machine for themselves: what
 # they wait for has limits of time.
-ROWS = [["unit"], ["wire", "web"], ["e2e"], ["torture"]]
+ROWS = [["unit"], ["wire", "web"], ["epoll"], ["e2e"], ["torture"]]
 
 
 def main() -> int:

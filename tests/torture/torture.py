@@ -53,6 +53,7 @@ class Torture:
             desk.kill()
             kills += 1
             time.sleep(self.random.uniform(0, DOWN_MAX_S))
+            desk.options["io"] = "epoll" if kills % 2 else "auto"
             desk.start()
         return kills
 
