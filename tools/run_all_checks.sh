@@ -87,7 +87,7 @@ asan() {
     tools/build.sh build/asan &&
         ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:strict_string_checks=1 \
             UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
-            tools/run_tests.py --build build/asan --only unit,wire --slow $SLOW_ASAN
+            tools/run_tests.py --build build/asan --only unit,wire,epoll --slow $SLOW_ASAN
 }
 tsan() {
     tools/build.sh build/tsan &&

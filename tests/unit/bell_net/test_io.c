@@ -42,7 +42,9 @@ static void on_receive(struct bell_io_handle *h, bell_status st, char *bytes, si
     told.ends += st == BELL_OK && n == 0;
     told.status = st;
     told.n = n;
-    memcpy(told.bytes, bytes, n < sizeof told.bytes ? n : sizeof told.bytes);
+    if (n > 0) {
+        memcpy(told.bytes, bytes, n < sizeof told.bytes ? n : sizeof told.bytes);
+    }
 }
 
 static void on_sent(struct bell_io_handle *h, bell_status st, size_t n, void *user)

@@ -29,7 +29,7 @@ static struct {
     bell_conn conns[LOG_LINES];
 } told = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
-static atomic_bool is_half_full;
+static atomic_bool is_filling;
 static atomic_int drains;
 
 /* What the component does when it is told; set before a server starts. */
@@ -499,13 +499,14 @@ static void a_slow_receiver_is_dropped_with_1013_and_the_others_do_not_notice(vo
 
 enum { FLOOD_MESSAGES = 1500, FLOOD_BYTES = 10000, FLOOD_QUEUE_BYTES = 512 * 1024 };
 
-static void echo_and_tell_when_half_full(struct bell_ws_server *ws, bell_conn conn,
-                                         const bell_message *m)
+static void echo_and_tell_when_filling(struct bell_ws_server *ws, bell_conn conn,
+                                       const bell_message *m)
 {
     size_t before = bell_ws_queued_bytes(ws, conn);
     echo(ws, conn, m);
-    if (before <= FLOOD_QUEUE_BYTES / 2 && bell_ws_queued_bytes(ws, conn) > FLOOD_QUEUE_BYTES / 2) {
-        atomic_store(&is_half_full, true);
+    /* Below the mark from which the peer is not read. */
+    if (before <= FLOOD_QUEUE_BYTES / 4 && bell_ws_queued_bytes(ws, conn) > FLOOD_QUEUE_BYTES / 4) {
+        atomic_store(&is_filling, true);
     }
 }
 
@@ -529,13 +530,13 @@ static void who_does_not_read_is_not_read_and_may_go_on_later(void **state)
     bell_ws_options o;
     bell_ws_options_init(&o);
     o.max_queue_bytes = FLOOD_QUEUE_BYTES;
-    acts.in_message = echo_and_tell_when_half_full;
-    atomic_store(&is_half_full, false);
+    acts.in_message = echo_and_tell_when_filling;
+    atomic_store(&is_filling, false);
     atomic_store(&drains, 0);
     world_start(&w, &o, 1);
     peer_open(&p, w.port);
     assert_int_equal(pthread_create(&sender, NULL, flood, &p), 0);
-    while (!atomic_load(&is_half_full)) {
+    while (!atomic_load(&is_filling)) {
         (void)sched_yield(); /* the kernel's buffers hold less than what is on its way */
     }
     for (int i = 0; i < FLOOD_MESSAGES; i++) {
