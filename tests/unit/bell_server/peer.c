@@ -30,10 +30,12 @@ static void connect_with(struct peer *p, uint16_t port, int receive_bytes)
     if (p->fd < 0 ||
         (receive_bytes > 0 &&
          setsockopt(p->fd, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof receive_bytes) != 0) ||
-        setsockopt(p->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) != 0 ||
-        setsockopt(p->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) != 0 ||
         setsockopt(p->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0 ||
-        connect(p->fd, (const struct sockaddr *)(const void *)&to, sizeof to) != 0) {
+        /* Before there is a limit of time, with which an interrupted call would not be restarted.
+         */
+        connect(p->fd, (const struct sockaddr *)(const void *)&to, sizeof to) != 0 ||
+        setsockopt(p->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) != 0 ||
+        setsockopt(p->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) != 0) {
         give_up("connect");
     }
 }
