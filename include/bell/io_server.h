@@ -36,8 +36,8 @@ BELL_API void bell_io_options_init(bell_io_options *options);
 
 /*
  * options NULL = defaults. Borrows http, which outlives the result. Raises RLIMIT_NOFILE as far as
- * it may. BELL_EINVAL, BELL_ENOMEM, BELL_EIO; BELL_ENOTSUP when io_uring was asked for and cannot be
- * had; BELL_ESTATE when http, or a WebSocket server in it, belongs to another I/O server.
+ * it may. BELL_EINVAL, BELL_ENOMEM, BELL_EIO; BELL_ENOTSUP when io_uring was asked for and cannot
+ * be had; BELL_ESTATE when http, or a WebSocket server in it, belongs to another I/O server.
  *
  * With io_uring the calling thread may find a system call interrupted (EINTR) after the server was
  * destroyed: so the kernel ends a ring.
