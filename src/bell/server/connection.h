@@ -31,10 +31,9 @@ enum bell_connection_phase {
 };
 
 struct bell_connection {
-    struct bell_stream stream;         /* first: streams are connections here */
-    struct bell_timer timer;           /* the only one; what it means depends on the phase */
-    struct bell_server_loop *home;     /* (borrowed) */
-    struct bell_connection *next_free; /* of the slab, while FREE */
+    struct bell_stream stream;     /* first: streams are connections here */
+    struct bell_timer timer;       /* the only one; what it means depends on the phase */
+    struct bell_server_loop *home; /* (borrowed) */
     bell_address peer;
     uint64_t active_ms;  /* last sign of life: bytes from the peer, or taken by it, or the first to
                             take */
@@ -45,8 +44,9 @@ struct bell_connection {
     bool has_answered;      /* HTTP: silence is that of a kept connection, not of a new one */
     uint32_t patience_ms;   /* ENDING: how long the peer may take nothing of what is left */
     union {
-        struct bell_http_session *http; /* (owned) HTTP: NULL while idle between requests */
-        struct bell_ws_session ws;      /* WEBSOCKET */
+        struct bell_connection *next_free; /* FREE: of the slab */
+        struct bell_http_session *http;    /* (owned) HTTP: NULL while idle between requests */
+        struct bell_ws_session ws;         /* WEBSOCKET */
     } u;
 };
 

@@ -32,7 +32,7 @@ static bool slab_grow(struct bell_server_loop *home)
     home->chunks[home->chunk_count++] = chunk;
     for (uint32_t i = BELL_SLAB_CHUNK; i-- > 0;) {
         chunk[i].slot = first + i + 1;
-        chunk[i].next_free = home->free_slots;
+        chunk[i].u.next_free = home->free_slots;
         home->free_slots = &chunk[i];
     }
     return true;
@@ -44,7 +44,7 @@ struct bell_connection *bell_slab_take(struct bell_server_loop *home)
         return NULL;
     }
     struct bell_connection *c = home->free_slots;
-    home->free_slots = c->next_free;
+    home->free_slots = c->u.next_free;
     home->open_count++;
     uint32_t slot = c->slot;
     uint32_t generation = c->generation;
@@ -56,7 +56,7 @@ void bell_slab_give(struct bell_server_loop *home, struct bell_connection *c)
 {
     c->phase = BELL_CONNECTION_FREE;
     c->generation++;
-    c->next_free = home->free_slots;
+    c->u.next_free = home->free_slots;
     home->free_slots = c;
     home->open_count--;
 }
