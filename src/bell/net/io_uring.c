@@ -97,7 +97,7 @@ static void uring_destroy(struct bell_io *io)
     /* Ends all operations: only then may what they refer to go. */
     io_uring_queue_exit(&io->ring);
     (void)close(io->wake_fd);
-    for (uint32_t i = 0; i < io->slot_capacity; i++) {
+    for (uint32_t i = 0; i < io->slot_count; i++) {
         bell_uring_held_drop(&io->slots[i]);
     }
     bell_mem_free(io->slots);
@@ -126,20 +126,7 @@ static bell_status uring_open(struct bell_io *io, struct bell_io_handle *h, int 
 {
     *h = (struct bell_io_handle){.fd = fd, .slot = NO_SLOT, .kind = kind == BELL_IO_STREAM};
     bell_status st = make_blocking(io, fd);
-    if (st == BELL_OK && io->free_slot == NO_SLOT) {
-        st = bell_uring_slots_grow(io);
-    }
-    if (st != BELL_OK) {
-        return st;
-    }
-    struct bell_uring_slot *s = &io->slots[io->free_slot];
-    h->slot = io->free_slot & NO_SLOT;
-    io->free_slot = s->next_free;
-    *s = (struct bell_uring_slot){.handle = h,
-                                  .generation = s->generation + 1,
-                                  .next_listed = s->next_listed,
-                                  .is_listed = s->is_listed};
-    return BELL_OK;
+    return st == BELL_OK ? bell_uring_slot_take(io, h) : st;
 }
 
 static bell_status uring_receive(struct bell_io *io, struct bell_io_handle *h, bool on)
@@ -204,10 +191,7 @@ static void uring_close(struct bell_io *io, struct bell_io_handle *h)
                 (void)shutdown(h->fd, SHUT_RDWR); /* ends them too */
             }
         }
-        bell_uring_held_drop(s);
-        s->handle = NULL;
-        s->next_free = io->free_slot;
-        io->free_slot = h->slot;
+        bell_uring_slot_give(io, h);
     }
     (void)close(h->fd);
     h->fd = -1;

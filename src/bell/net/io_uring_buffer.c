@@ -64,11 +64,14 @@ bell_status bell_uring_buffers_create(struct bell_io *io)
     }
     io->buffer_count = io->is_incremental ? LARGE_BUFFERS : SMALL_BUFFERS;
     io->buffer_bytes = io->is_incremental ? LARGE_BUFFER_BYTES : SMALL_BUFFER_BYTES;
-    io->buffers = bell_mem_alloc((size_t)io->buffer_count * io->buffer_bytes);
+    size_t all_bytes = (size_t)io->buffer_count * io->buffer_bytes;
+    io->buffers = bell_mem_alloc(all_bytes);
     io->offsets = bell_mem_zalloc_array(io->buffer_count, sizeof *io->offsets);
     if (io->buffers == NULL || io->offsets == NULL) {
         return BELL_ENOMEM;
     }
+    /* The ring walks through all of it soon: let that be paid now, not by the first messages. */
+    memset(io->buffers, 0, all_bytes);
     io_uring_buf_ring_init(io->buffer_ring);
     for (uint32_t i = 0; i < io->buffer_count; i++) {
         buffer_give(io, i);

@@ -96,6 +96,7 @@ struct bell_io {
     int own_fd;                    /* last one accepted: known to be blocking */
     struct bell_uring_slot *slots; /* (owned) slot_capacity of them */
     uint32_t slot_capacity;
+    uint32_t slot_count; /* of those, in use now or before */
     uint32_t free_slot;
     uint32_t listed; /* first of those to be looked at, or NO_SLOT */
     struct bell_uring_gather gathers[GATHERS];
@@ -134,8 +135,9 @@ static inline enum bell_uring_operation bell_uring_shot_of(const struct bell_uri
     return s->handle->kind == BELL_IO_LISTENER ? OP_ACCEPT : OP_RECEIVE;
 }
 
-/* Twice as many slots. BELL_ENOMEM. */
-BELL_NODISCARD bell_status bell_uring_slots_grow(struct bell_io *io);
+/* A slot for a handle. BELL_ENOMEM. */
+BELL_NODISCARD bell_status bell_uring_slot_take(struct bell_io *io, struct bell_io_handle *h);
+void bell_uring_slot_give(struct bell_io *io, struct bell_io_handle *h);
 /* To be looked at before the next wait (bell_uring_look_at_listed). */
 void bell_uring_list(struct bell_io *io, struct bell_uring_slot *s);
 

@@ -11,7 +11,7 @@
 
 /* ---- slots ---- */
 
-bell_status bell_uring_slots_grow(struct bell_io *io)
+static bell_status slots_grow(struct bell_io *io)
 {
     uint32_t capacity = io->slot_capacity == 0 ? FIRST_SLOTS : io->slot_capacity * 2;
     if (capacity >= NO_SLOT) {
@@ -21,13 +21,39 @@ bell_status bell_uring_slots_grow(struct bell_io *io)
     if (slots == NULL) {
         return BELL_ENOMEM;
     }
-    for (uint32_t i = io->slot_capacity; i < capacity; i++) {
-        slots[i] = (struct bell_uring_slot){.next_free = i + 1 < capacity ? i + 1 : NO_SLOT};
-    }
-    io->free_slot = io->slot_capacity;
     io->slots = slots;
     io->slot_capacity = capacity;
     return BELL_OK;
+}
+
+bell_status bell_uring_slot_take(struct bell_io *io, struct bell_io_handle *h)
+{
+    uint32_t slot = io->free_slot;
+    if (slot != NO_SLOT) {
+        io->free_slot = io->slots[slot].next_free;
+    } else {
+        if (io->slot_count == io->slot_capacity && slots_grow(io) != BELL_OK) {
+            return BELL_ENOMEM;
+        }
+        slot = io->slot_count++;
+        io->slots[slot] = (struct bell_uring_slot){0};
+    }
+    struct bell_uring_slot *s = &io->slots[slot];
+    *s = (struct bell_uring_slot){.handle = h,
+                                  .generation = s->generation + 1,
+                                  .next_listed = s->next_listed,
+                                  .is_listed = s->is_listed};
+    h->slot = slot & NO_SLOT;
+    return BELL_OK;
+}
+
+void bell_uring_slot_give(struct bell_io *io, struct bell_io_handle *h)
+{
+    struct bell_uring_slot *s = &io->slots[h->slot];
+    bell_uring_held_drop(s);
+    s->handle = NULL;
+    s->next_free = io->free_slot;
+    io->free_slot = h->slot;
 }
 
 void bell_uring_list(struct bell_io *io, struct bell_uring_slot *s)

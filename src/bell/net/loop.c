@@ -29,6 +29,12 @@ static void forward_accept_failed(struct bell_io_handle *listener, void *user)
     loop->events.on_accept_failed(listener, loop->user);
 }
 
+static void forward_time(struct bell_timer *timer, uint64_t now_ms, void *user)
+{
+    struct bell_loop *loop = user;
+    loop->events.on_time(timer, now_ms, loop->user);
+}
+
 static void forward_wake(void *user)
 {
     struct bell_loop *loop = user;
@@ -52,7 +58,7 @@ bell_status bell_loop_init(struct bell_loop *loop, uint32_t index, bell_io_back_
         return st;
     }
     read_clocks(loop);
-    bell_timer_wheel_init(&loop->timers, loop->now_ms);
+    bell_timer_wheel_init(&loop->timers, loop->now_ms, forward_time, loop);
     bell_mailbox_init(&loop->mailbox);
     return BELL_OK;
 }
@@ -71,27 +77,19 @@ static void flush_dirty(struct bell_loop *loop)
     struct bell_stream *s = loop->dirty;
     loop->dirty = NULL;
     while (s != NULL) {
-        struct bell_stream *next = s->next_dirty;
+        struct bell_stream *next = s->next;
         bell_stream_flush(s);
         s = next;
     }
 }
 
-/* Streams on the dirty list stay until the next turn has passed them. */
 void bell_loop_reap(struct bell_loop *loop)
 {
-    struct bell_stream *keep = NULL;
     while (loop->closed != NULL) {
         struct bell_stream *s = loop->closed;
-        loop->closed = s->next_closed;
-        if (s->is_dirty) {
-            s->next_closed = keep;
-            keep = s;
-        } else {
-            s->handler->on_closed(s);
-        }
+        loop->closed = s->next;
+        s->handler->on_closed(s);
     }
-    loop->closed = keep;
 }
 
 static void *loop_main(void *user)

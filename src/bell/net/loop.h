@@ -26,6 +26,8 @@ typedef struct {
     void (*on_accept)(struct bell_io_handle *listener, int fd, const bell_address *peer,
                       void *user);
     void (*on_accept_failed)(struct bell_io_handle *listener, void *user);
+    /* A timer of this loop's wheel is due. */
+    void (*on_time)(struct bell_timer *timer, uint64_t now_ms, void *user);
     /* Once per turn in which the loop was woken, before mails are delivered. */
     void (*on_wake)(void *user);
     /* First and last thing the thread does. */

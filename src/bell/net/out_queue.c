@@ -6,9 +6,11 @@
 #include <assert.h>
 
 struct bell_out_node {
-    struct bell_out_node *next; /* (owned) */
+    struct bell_out_node *next; /* (owned) in the ring */
     struct bell_blob *blob;     /* (owned) one reference */
+    size_t sent_bytes;          /* of the blob; 0 but for the first node */
     uint32_t frames;            /* that end in this blob */
+    bool is_kept;               /* not dropped by drop_unsent; so are those before it */
 };
 
 /*
@@ -23,24 +25,40 @@ static struct bell_out_node *node_append(struct bell_out_queue *q, struct bell_b
     if (node == NULL) {
         return NULL;
     }
-    *node = (struct bell_out_node){.blob = blob};
-    if (q->tail == NULL) {
-        q->head = node;
-    } else {
+    *node = (struct bell_out_node){.next = node, .blob = blob};
+    if (q->tail != NULL) {
+        node->next = q->tail->next;
         q->tail->next = node;
     }
     q->tail = node;
     return node;
 }
 
+static struct bell_out_node *head_of(const struct bell_out_queue *q)
+{
+    return q->tail == NULL ? NULL : q->tail->next;
+}
+
+/* Behind a node in the ring; NULL behind the last. */
+static struct bell_out_node *next_of(const struct bell_out_queue *q,
+                                     const struct bell_out_node *node)
+{
+    return node == q->tail ? NULL : node->next;
+}
+
+static size_t left_of(const struct bell_out_node *node)
+{
+    return node->blob->size - node->sent_bytes;
+}
+
 static void head_remove(struct bell_out_queue *q)
 {
-    struct bell_out_node *node = q->head;
-    q->head = node->next;
-    if (q->head == NULL) {
+    struct bell_out_node *node = head_of(q);
+    if (node == q->tail) {
         q->tail = NULL;
+    } else {
+        q->tail->next = node->next;
     }
-    q->sent_bytes = 0;
     assert(q->frames >= node->frames);
     q->frames -= node->frames;
     bell_blob_unref(node->blob);
@@ -49,21 +67,20 @@ static void head_remove(struct bell_out_queue *q)
 
 void bell_out_queue_finish(struct bell_out_queue *q)
 {
-    while (q->head != NULL) {
+    while (q->tail != NULL) {
         head_remove(q);
     }
     q->bytes = 0;
-    q->kept_bytes = 0;
 }
 
 bool bell_out_queue_is_empty(const struct bell_out_queue *q)
 {
-    return q->head == NULL;
+    return q->tail == NULL;
 }
 
 static bool tail_has_room(const struct bell_out_queue *q, size_t need)
 {
-    if (q->tail == NULL) {
+    if (q->tail == NULL || q->tail->is_kept) {
         return false;
     }
     const struct bell_blob *b = q->tail->blob;
@@ -123,11 +140,9 @@ bell_status bell_out_queue_share(struct bell_out_queue *q, struct bell_blob *blo
 int bell_out_queue_gather(const struct bell_out_queue *q, struct iovec *pieces, int max)
 {
     int count = 0;
-    size_t skip = q->sent_bytes;
-    for (const struct bell_out_node *n = q->head; n != NULL && count < max; n = n->next) {
+    for (const struct bell_out_node *n = head_of(q); n != NULL && count < max; n = next_of(q, n)) {
         pieces[count++] =
-            (struct iovec){.iov_base = n->blob->bytes + skip, .iov_len = n->blob->size - skip};
-        skip = 0;
+            (struct iovec){.iov_base = n->blob->bytes + n->sent_bytes, .iov_len = left_of(n)};
     }
     return count;
 }
@@ -136,11 +151,11 @@ void bell_out_queue_consume(struct bell_out_queue *q, size_t count)
 {
     assert(count <= q->bytes);
     q->bytes -= count;
-    q->kept_bytes -= count < q->kept_bytes ? count : q->kept_bytes;
-    while (q->head != NULL) {
-        size_t left = q->head->blob->size - q->sent_bytes;
+    struct bell_out_node *head;
+    while ((head = head_of(q)) != NULL) {
+        size_t left = left_of(head);
         if (count < left) {
-            q->sent_bytes += count;
+            head->sent_bytes += count;
             return;
         }
         count -= left;
@@ -150,41 +165,43 @@ void bell_out_queue_consume(struct bell_out_queue *q, size_t count)
 
 void bell_out_queue_keep(struct bell_out_queue *q)
 {
-    q->kept_bytes = q->bytes;
+    for (struct bell_out_node *n = head_of(q); n != NULL; n = next_of(q, n)) {
+        n->is_kept = true;
+    }
+}
+
+bool bell_out_queue_is_kept(const struct bell_out_queue *q)
+{
+    return q->tail == NULL || q->tail->is_kept;
 }
 
 void bell_out_queue_keep_first(struct bell_out_queue *q, int pieces)
 {
-    size_t bytes = 0;
-    size_t skip = q->sent_bytes;
-    for (const struct bell_out_node *n = q->head; n != NULL && pieces > 0; n = n->next, pieces--) {
-        bytes += n->blob->size - skip;
-        skip = 0;
+    for (struct bell_out_node *n = head_of(q); n != NULL && pieces > 0; n = next_of(q, n)) {
+        n->is_kept = true;
+        pieces--;
     }
-    q->kept_bytes = bytes > q->kept_bytes ? bytes : q->kept_bytes;
 }
 
 void bell_out_queue_drop_unsent(struct bell_out_queue *q)
 {
-    size_t kept = q->sent_bytes + q->kept_bytes; /* from the head's first byte */
-    if (kept == 0) {
+    struct bell_out_queue kept = {0};
+    /* Blobs are kept whole: none of the frames in them is cut. */
+    for (struct bell_out_node *n = head_of(q); n != NULL && (n->is_kept || n->sent_bytes > 0);
+         n = next_of(q, n)) {
+        kept.tail = n;
+        kept.bytes += left_of(n);
+        kept.frames += n->frames;
+    }
+    if (kept.tail == NULL) {
         bell_out_queue_finish(q);
         return;
     }
-    /* Blobs are kept whole: frames may lie behind the kept bytes, none is cut. */
-    struct bell_out_node *last = q->head;
-    size_t whole = last->blob->size;
-    uint32_t frames = last->frames;
-    while (whole < kept) {
-        last = last->next;
-        whole += last->blob->size;
-        frames += last->frames;
-    }
-    struct bell_out_node *rest = last->next;
-    last->next = NULL;
-    q->tail = last;
-    q->bytes = whole - q->sent_bytes;
-    q->frames = frames;
+    struct bell_out_node *head = head_of(q);
+    struct bell_out_node *rest = next_of(q, kept.tail);
+    q->tail->next = NULL;
+    kept.tail->next = head;
+    *q = kept;
     while (rest != NULL) {
         struct bell_out_node *next = rest->next;
         bell_blob_unref(rest->blob);

@@ -19,11 +19,8 @@
 struct bell_out_node;
 
 struct bell_out_queue {
-    struct bell_out_node *head; /* (owned) being sent; NULL when empty */
-    struct bell_out_node *tail; /* (borrowed) last of the list */
-    size_t sent_bytes;          /* of the head's blob */
-    size_t bytes;               /* waiting, what is sent of the head left out */
-    size_t kept_bytes;          /* of those, at the front: not dropped by drop_unsent */
+    struct bell_out_node *tail; /* (owned) last of a ring, so its next is the first; NULL: empty */
+    size_t bytes;               /* waiting, what is sent of the first left out */
     uint32_t frames;            /* waiting or partly sent */
 };
 
@@ -42,6 +39,8 @@ int bell_out_queue_gather(const struct bell_out_queue *q, struct iovec *pieces, 
 void bell_out_queue_consume(struct bell_out_queue *q, size_t count);
 /* What waits now is kept by later drops: the peer needs it to understand anything behind it. */
 void bell_out_queue_keep(struct bell_out_queue *q);
+/* Nothing waits but what is kept, or nothing at all. */
+bool bell_out_queue_is_kept(const struct bell_out_queue *q);
 /* The same for what gather gave as the first so many pieces: the kernel may be reading it. */
 void bell_out_queue_keep_first(struct bell_out_queue *q, int pieces);
 /*

@@ -9,7 +9,7 @@ static void mark_dirty(struct bell_stream *s)
 {
     if (!s->is_dirty) {
         s->is_dirty = true;
-        s->next_dirty = s->loop->dirty;
+        s->next = s->loop->dirty;
         s->loop->dirty = s;
     }
 }
@@ -29,15 +29,22 @@ bell_status bell_stream_open(struct bell_stream *s, struct bell_loop *loop, int 
     return st;
 }
 
-/* The only place that marks a stream as closed. */
+static void mark_closed(struct bell_stream *s)
+{
+    s->next = s->loop->closed;
+    s->loop->closed = s;
+}
+
+/* The only place that closes a stream. One on the dirty list changes lists when that is flushed. */
 static void close_now(struct bell_stream *s)
 {
     assert(s->state != BELL_STREAM_CLOSED);
     s->state = BELL_STREAM_CLOSED;
     bell_io_close(s->loop->io, &s->io);
     bell_out_queue_finish(&s->out);
-    s->next_closed = s->loop->closed;
-    s->loop->closed = s;
+    if (!s->is_dirty) {
+        mark_closed(s);
+    }
 }
 
 void bell_stream_close(struct bell_stream *s)
@@ -141,7 +148,11 @@ static void taken(struct bell_stream *s, size_t n)
 void bell_stream_flush(struct bell_stream *s)
 {
     s->is_dirty = false;
-    if (s->state == BELL_STREAM_CLOSED || s->is_sending) {
+    if (s->state == BELL_STREAM_CLOSED) {
+        mark_closed(s);
+        return;
+    }
+    if (s->is_sending) {
         return;
     }
     if (bell_out_queue_is_empty(&s->out)) {

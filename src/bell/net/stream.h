@@ -52,9 +52,8 @@ struct bell_stream {
     struct bell_loop *loop;   /* (borrowed) */
     const struct bell_stream_handler *handler;
     struct bell_out_queue out;
-    struct bell_stream *next_dirty;
-    struct bell_stream *next_closed;
-    uint8_t state; /* enum bell_stream_state */
+    struct bell_stream *next; /* in the loop's list of dirty streams, or of closed ones */
+    uint8_t state;            /* enum bell_stream_state */
     bool is_dirty;
     bool is_sending;   /* a send is in flight */
     bool has_peer_end; /* the peer has ended its half */

@@ -33,7 +33,8 @@ static uint64_t tick_of(uint64_t deadline_ms)
     return deadline_ms / BELL_TIMER_TICK_MS + 1;
 }
 
-void bell_timer_wheel_init(struct bell_timer_wheel *w, uint64_t now_ms)
+void bell_timer_wheel_init(struct bell_timer_wheel *w, uint64_t now_ms, bell_timer_fn on_time,
+                           void *user)
 {
     for (int i = 0; i < BELL_TIMER_SLOTS; i++) {
         list_init(&w->near_slots[i]);
@@ -41,6 +42,8 @@ void bell_timer_wheel_init(struct bell_timer_wheel *w, uint64_t now_ms)
     }
     w->tick = now_ms / BELL_TIMER_TICK_MS + 1;
     w->armed = 0;
+    w->on_time = on_time;
+    w->user = user;
 }
 
 static void place(struct bell_timer_wheel *w, struct bell_timer *t)
@@ -60,8 +63,7 @@ static void place(struct bell_timer_wheel *w, struct bell_timer *t)
     list_insert(&w->far_slots[(round > last_round ? last_round : round) & MASK], t);
 }
 
-void bell_timer_arm(struct bell_timer_wheel *w, struct bell_timer *t, uint64_t deadline_ms,
-                    bell_timer_fn on_time)
+void bell_timer_arm(struct bell_timer_wheel *w, struct bell_timer *t, uint64_t deadline_ms)
 {
     if (bell_timer_is_armed(t)) {
         list_remove(t);
@@ -69,7 +71,6 @@ void bell_timer_arm(struct bell_timer_wheel *w, struct bell_timer *t, uint64_t d
         w->armed++;
     }
     t->deadline_ms = deadline_ms;
-    t->on_time = on_time;
     place(w, t);
 }
 
@@ -126,7 +127,7 @@ static void run_tick(struct bell_timer_wheel *w, uint64_t now_ms)
         struct bell_timer *t = due.next;
         list_remove(t);
         w->armed--;
-        t->on_time(t, now_ms);
+        w->on_time(t, now_ms, w->user);
     }
 }
 

@@ -15,13 +15,12 @@
 enum { BELL_TIMER_TICK_MS = 32, BELL_TIMER_SLOTS = 256 };
 
 struct bell_timer;
-typedef void (*bell_timer_fn)(struct bell_timer *timer, uint64_t now_ms);
+typedef void (*bell_timer_fn)(struct bell_timer *timer, uint64_t now_ms, void *user);
 
 struct bell_timer {
     struct bell_timer *next; /* NULL when not armed */
     struct bell_timer *prev;
     uint64_t deadline_ms; /* monotonic */
-    bell_timer_fn on_time;
 };
 
 struct bell_timer_wheel {
@@ -29,13 +28,15 @@ struct bell_timer_wheel {
     struct bell_timer far_slots[BELL_TIMER_SLOTS];  /* heads: BELL_TIMER_SLOTS ticks each */
     uint64_t tick;                                  /* the next one to be run */
     uint64_t armed;                                 /* count */
+    bell_timer_fn on_time;                          /* of every timer; it knows which is which */
+    void *user;
 };
 
-void bell_timer_wheel_init(struct bell_timer_wheel *w, uint64_t now_ms);
+void bell_timer_wheel_init(struct bell_timer_wheel *w, uint64_t now_ms, bell_timer_fn on_time,
+                           void *user);
 /* Arms, or moves when armed. Deadlines beyond the wheel (over half an hour) are looked at again in
  * between. */
-void bell_timer_arm(struct bell_timer_wheel *w, struct bell_timer *t, uint64_t deadline_ms,
-                    bell_timer_fn on_time);
+void bell_timer_arm(struct bell_timer_wheel *w, struct bell_timer *t, uint64_t deadline_ms);
 void bell_timer_cancel(struct bell_timer_wheel *w, struct bell_timer *t);
 bool bell_timer_is_armed(const struct bell_timer *t);
 /* Fires what is due. A callback may arm and cancel any timer, its own included. */

@@ -13,7 +13,7 @@ static const bell_conn SLOT_MASK = (1U << LOOP_SHIFT) - 1;
 bell_conn bell_connection_handle(const struct bell_connection *c)
 {
     return (bell_conn)c->generation << GENERATION_SHIFT |
-           (bell_conn)c->home->loop.index << LOOP_SHIFT | c->slot;
+           (bell_conn)c->stream.loop->index << LOOP_SHIFT | c->slot;
 }
 
 uint32_t bell_connection_handle_loop(bell_conn handle)
@@ -40,13 +40,31 @@ struct bell_connection *bell_connection_of_stream(struct bell_stream *s)
     return (struct bell_connection *)(void *)s; /* stream is the first member */
 }
 
+/* ---- time ---- */
+
+void bell_connection_touch(struct bell_connection *c)
+{
+    c->active_ms = (uint32_t)c->stream.loop->now_ms;
+}
+
+uint64_t bell_connection_time(const struct bell_connection *c, uint32_t lower_half_ms)
+{
+    uint64_t now_ms = c->stream.loop->now_ms;
+    return now_ms - ((uint32_t)now_ms - lower_half_ms);
+}
+
+uint64_t bell_connection_active_ms(const struct bell_connection *c)
+{
+    return bell_connection_time(c, c->active_ms);
+}
+
 /* ---- stream events, by phase ---- */
 
 static void on_receive(struct bell_stream *s, char *bytes, size_t n)
 {
     struct bell_connection *c = bell_connection_of_stream(s);
     if (c->phase == BELL_CONNECTION_WEBSOCKET) {
-        c->active_ms = s->loop->now_ms;
+        bell_connection_touch(c);
         bell_ws_session_on_receive(c, bytes, n);
     } else if (c->phase == BELL_CONNECTION_HTTP) {
         bell_http_session_on_receive(c, bell_slice_make(bytes, n));
@@ -66,8 +84,8 @@ static void on_end(struct bell_stream *s, bell_status why)
 /* When patience ends: with what is left to send, then with the peer's end. */
 static uint64_t ending_deadline(const struct bell_connection *c)
 {
-    return c->active_ms +
-           (c->stream.out.bytes > 0 ? c->patience_ms : (uint32_t)BELL_CONNECTION_LINGER_MS);
+    return bell_connection_active_ms(c) +
+           (c->stream.out.bytes > 0 ? c->u.patience_ms : (uint32_t)BELL_CONNECTION_LINGER_MS);
 }
 
 static void ending_wait(struct bell_connection *c)
@@ -81,10 +99,10 @@ static void on_sent(struct bell_stream *s)
     if (c->phase == BELL_CONNECTION_WEBSOCKET) {
         bell_ws_session_on_sent(c);
     } else if (c->phase == BELL_CONNECTION_HTTP) {
-        c->active_ms = s->loop->now_ms;
+        bell_connection_touch(c);
         bell_http_session_on_sent(c);
     } else if (c->phase == BELL_CONNECTION_ENDING) {
-        c->active_ms = s->loop->now_ms;
+        bell_connection_touch(c);
         ending_wait(c);
     }
 }
@@ -92,7 +110,7 @@ static void on_sent(struct bell_stream *s)
 static void on_closed(struct bell_stream *s)
 {
     struct bell_connection *c = bell_connection_of_stream(s);
-    struct bell_server_loop *home = c->home;
+    struct bell_server_loop *home = bell_server_loop_of(c);
     bell_timer_cancel(&home->loop.timers, &c->timer);
     if (c->phase == BELL_CONNECTION_HTTP) {
         bell_http_session_destroy(c->u.http);
@@ -109,7 +127,7 @@ static const struct bell_stream_handler HANDLER = {
     .on_closed = on_closed,
 };
 
-static void on_time(struct bell_timer *timer, uint64_t now_ms)
+void bell_connection_on_time(struct bell_timer *timer, uint64_t now_ms)
 {
     struct bell_connection *c = BELL_CONTAINER_OF(timer, struct bell_connection, timer);
     switch ((enum bell_connection_phase)c->phase) {
@@ -133,7 +151,7 @@ static void on_time(struct bell_timer *timer, uint64_t now_ms)
 
 void bell_connection_set_deadline(struct bell_connection *c, uint64_t deadline_ms)
 {
-    bell_timer_arm(&c->home->loop.timers, &c->timer, deadline_ms, on_time);
+    bell_timer_arm(&c->stream.loop->timers, &c->timer, deadline_ms);
 }
 
 bell_status bell_connection_open(struct bell_server_loop *home, int fd, const bell_address *peer)
@@ -150,7 +168,7 @@ bell_status bell_connection_open(struct bell_server_loop *home, int fd, const be
     }
     c->phase = BELL_CONNECTION_HTTP;
     c->peer = *peer;
-    c->active_ms = home->loop.now_ms;
+    bell_connection_touch(c);
     bell_http_session_begin(c);
     return BELL_OK;
 }
@@ -162,7 +180,7 @@ static void leave_phase(struct bell_connection *c)
         bell_http_session_destroy(c->u.http);
         c->u.http = NULL;
     } else if (c->phase == BELL_CONNECTION_WEBSOCKET) {
-        bell_ws_session_finish(c);
+        bell_ws_session_finish(c, NULL);
     }
     c->phase = BELL_CONNECTION_ENDING;
 }
@@ -174,7 +192,7 @@ struct bell_http_session *bell_connection_become_ws(struct bell_connection *c)
     bell_stream_receive(&c->stream, true);
     c->u.ws = (struct bell_ws_session){0};
     c->phase = BELL_CONNECTION_WEBSOCKET;
-    c->active_ms = c->home->loop.now_ms;
+    bell_connection_touch(c);
     return http;
 }
 
@@ -183,13 +201,14 @@ void bell_connection_end(struct bell_connection *c)
     if (c->phase == BELL_CONNECTION_ENDING || c->phase == BELL_CONNECTION_FREE) {
         return;
     }
-    c->patience_ms = c->phase == BELL_CONNECTION_HTTP
-                         ? c->home->server->http->options.send_timeout_ms
-                         : (uint32_t)BELL_CONNECTION_LINGER_MS;
+    uint32_t patience_ms = c->phase == BELL_CONNECTION_HTTP
+                               ? bell_server_loop_of(c)->server->http->options.send_timeout_ms
+                               : (uint32_t)BELL_CONNECTION_LINGER_MS;
     leave_phase(c);
+    c->u.patience_ms = patience_ms;
     bell_stream_end(&c->stream);
     if (c->stream.state != BELL_STREAM_CLOSED) {
-        c->active_ms = c->home->loop.now_ms;
+        bell_connection_touch(c);
         ending_wait(c);
     }
 }

@@ -31,22 +31,21 @@ enum bell_connection_phase {
 };
 
 struct bell_connection {
-    struct bell_stream stream;     /* first: streams are connections here */
-    struct bell_timer timer;       /* the only one; what it means depends on the phase */
-    struct bell_server_loop *home; /* (borrowed) */
+    struct bell_stream stream; /* first: streams are connections here */
+    struct bell_timer timer;   /* the only one; what it means depends on the phase */
     bell_address peer;
-    uint64_t active_ms;  /* last sign of life: bytes from the peer, or taken by it, or the first to
-                            take */
+    uint32_t active_ms;  /* the last sign of life: bytes from the peer, or taken by it, or the first
+                            to take. Lower half of the time; see bell_connection_active_ms */
     uint32_t slot;       /* from 1 */
     uint32_t generation; /* of this use of the slot */
     uint8_t phase;       /* enum bell_connection_phase */
     uint8_t request_number; /* HTTP: counts answers, so that a late one finds its own request */
     bool has_answered;      /* HTTP: silence is that of a kept connection, not of a new one */
-    uint32_t patience_ms;   /* ENDING: how long the peer may take nothing of what is left */
     union {
         struct bell_connection *next_free; /* FREE: of the slab */
         struct bell_http_session *http;    /* (owned) HTTP: NULL while idle between requests */
         struct bell_ws_session ws;         /* WEBSOCKET */
+        uint32_t patience_ms; /* ENDING: how long the peer may take nothing of what is left */
     } u;
 };
 
@@ -66,11 +65,19 @@ struct bell_connection *bell_connection_find(struct bell_server_loop *home, bell
 void bell_connection_end(struct bell_connection *c);
 /* Closes at once. */
 void bell_connection_close(struct bell_connection *c);
+/* A sign of life. */
+void bell_connection_touch(struct bell_connection *c);
+/* When the last one was; right for 49 days. */
+uint64_t bell_connection_active_ms(const struct bell_connection *c);
+/* A time of this connection of which only the lower half is kept; in the last 49 days. */
+uint64_t bell_connection_time(const struct bell_connection *c, uint32_t lower_half_ms);
 /* From HTTP to WEBSOCKET. The caller fills u.ws, and destroys what HTTP held when it needs it no
  * more. */
 struct bell_http_session *bell_connection_become_ws(struct bell_connection *c);
 /* Fires the phase's timer handler at the deadline or a little later. */
 void bell_connection_set_deadline(struct bell_connection *c, uint64_t deadline_ms);
+/* The timer of a connection is due. */
+void bell_connection_on_time(struct bell_timer *timer, uint64_t now_ms);
 struct bell_connection *bell_connection_of_stream(struct bell_stream *s);
 /* Which loop a handle belongs to, and which slot there. */
 uint32_t bell_connection_handle_loop(bell_conn handle);

@@ -18,7 +18,7 @@ static void file_opened(struct bell_connection *c, struct bell_file_job *job)
     struct bell_http_session *s = c->u.http;
     struct bell_http_static_answer answer;
     bell_http_head head = bell_http_parser_head(&s->parser, s->in.p);
-    bell_http_static_decide(&head, &job->file, c->home->loop.now_s, &answer);
+    bell_http_static_decide(&head, &job->file, c->stream.loop->now_s, &answer);
     bell_status st = bell_static_answer_queue(c, job->from, &answer, bell_http_session_date(c),
                                               bell_http_session_persistence(c));
     job->offset = answer.first_byte;
@@ -45,7 +45,7 @@ void bell_http_file_on_sent(struct bell_connection *c)
     bell_http_session_timer_update(c);
     if (c->stream.out.bytes < BELL_FILE_CHUNK_BYTES) {
         s->file = NULL;
-        bell_file_thread_submit(c->home->server->http->files, job);
+        bell_file_thread_submit(bell_server_loop_of(c)->server->http->files, job);
     }
 }
 
@@ -110,7 +110,7 @@ static bell_status serve_disk(struct bell_http_request *r, const struct bell_htt
     if (job == NULL) {
         return BELL_ENOMEM;
     }
-    job->home = c->home;
+    job->home = bell_server_loop_of(c);
     job->conn = bell_connection_handle(c);
     job->number = c->request_number;
     job->from = from;

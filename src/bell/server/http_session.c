@@ -21,7 +21,7 @@ static void session_advance(struct bell_connection *c);
 
 static struct bell_http_server *server_of(const struct bell_connection *c)
 {
-    return c->home->server->http;
+    return bell_server_loop_of(c)->server->http;
 }
 
 /* ---- life ---- */
@@ -60,10 +60,10 @@ static uint64_t next_deadline(const struct bell_connection *c)
     const bell_http_options *o = &server_of(c)->options;
     const struct bell_http_session *s = c->u.http;
     bool has_output = c->stream.out.bytes > 0;
-    uint64_t at_ms = has_output ? c->active_ms + o->send_timeout_ms : 0;
+    uint64_t at_ms = has_output ? bell_connection_active_ms(c) + o->send_timeout_ms : 0;
     if (s == NULL) {
         uint32_t silence_ms = c->has_answered ? o->keep_alive_ms : o->head_timeout_ms;
-        return has_output ? at_ms : c->active_ms + silence_ms;
+        return has_output ? at_ms : bell_connection_active_ms(c) + silence_ms;
     }
     if (s->deadline_ms > 0 && (at_ms == 0 || s->deadline_ms < at_ms)) {
         at_ms = s->deadline_ms;
@@ -82,7 +82,7 @@ void bell_http_session_timer_update(struct bell_connection *c)
 void bell_http_session_touch(struct bell_connection *c)
 {
     if (c->stream.out.bytes == 0) {
-        c->active_ms = c->home->loop.now_ms;
+        bell_connection_touch(c);
     }
 }
 
@@ -100,7 +100,7 @@ static void set_step(struct bell_connection *c, enum bell_http_step step, uint32
 {
     struct bell_http_session *s = c->u.http;
     s->step = (uint8_t)step;
-    s->deadline_ms = timeout_ms == 0 ? 0 : c->home->loop.now_ms + timeout_ms;
+    s->deadline_ms = timeout_ms == 0 ? 0 : c->stream.loop->now_ms + timeout_ms;
 }
 
 /* ---- answering ---- */
@@ -116,7 +116,7 @@ bell_http_connection bell_http_session_persistence(const struct bell_connection 
 
 bell_slice bell_http_session_date(struct bell_connection *c)
 {
-    return bell_http_date_cached(&c->home->date, c->home->loop.now_s);
+    return bell_http_date_cached(&bell_server_loop_of(c)->date, c->stream.loop->now_s);
 }
 
 /* Queues head and body; without memory the connection cannot go on. */
@@ -202,7 +202,7 @@ static void request_done(struct bell_connection *c)
     struct bell_http_session *s = c->u.http;
     bool was_last = c->stream.has_peer_end && s->in.n == s->head_bytes;
     c->has_answered = true;
-    if (s->must_close || was_last || c->home->is_draining) {
+    if (s->must_close || was_last || bell_server_loop_of(c)->is_draining) {
         bell_connection_end(c);
         return;
     }
@@ -365,7 +365,7 @@ static bell_status head_complete(struct bell_connection *c)
         return BELL_ECLOSED;
     }
     s->head_bytes = head.size_bytes;
-    s->must_close = s->framing.should_close || c->home->is_draining;
+    s->must_close = s->framing.should_close || bell_server_loop_of(c)->is_draining;
     bell_http_body_init(&s->body_reader, &s->framing, http->options.max_body_bytes);
     set_step(c, BELL_HTTP_STEP_BODY, http->options.body_timeout_ms);
     if (s->framing.expect_continue && s->in.n == s->head_bytes) {
@@ -521,7 +521,7 @@ void bell_http_session_on_time(struct bell_connection *c, uint64_t now_ms)
     if (at_ms == 0 || now_ms < at_ms) {
         bell_http_session_timer_update(c);
     } else if (c->stream.out.bytes > 0 &&
-               now_ms >= c->active_ms + server_of(c)->options.send_timeout_ms) {
+               now_ms >= bell_connection_active_ms(c) + server_of(c)->options.send_timeout_ms) {
         /* Whatever is under way: a peer that takes nothing of its answers has no claim on us. */
         bell_connection_close(c);
     } else if (s == NULL ||

@@ -48,7 +48,8 @@ struct bell_connection *bell_slab_take(struct bell_server_loop *home)
     home->open_count++;
     uint32_t slot = c->slot;
     uint32_t generation = c->generation;
-    *c = (struct bell_connection){.slot = slot, .generation = generation, .home = home};
+    *c = (struct bell_connection){
+        .stream.loop = &home->loop, .slot = slot, .generation = generation};
     return c;
 }
 
@@ -115,13 +116,12 @@ static void on_accept(struct bell_io_handle *listener, int fd, const bell_addres
     }
 }
 
-static void accept_again(struct bell_timer *timer, uint64_t now_ms)
+static void accept_again(struct bell_server_loop *home, uint64_t now_ms)
 {
-    struct bell_server_loop *home = BELL_CONTAINER_OF(timer, struct bell_server_loop, accept_timer);
     for (size_t i = 0; i < home->listener_count; i++) {
         if (home->listeners[i].io.fd >= 0 &&
             bell_io_receive(home->loop.io, &home->listeners[i].io, true) != BELL_OK) {
-            bell_timer_arm(&home->loop.timers, timer, now_ms + ACCEPT_PAUSE_MS, accept_again);
+            bell_timer_arm(&home->loop.timers, &home->accept_timer, now_ms + ACCEPT_PAUSE_MS);
         }
     }
 }
@@ -134,8 +134,7 @@ static void on_accept_failed(struct bell_io_handle *listener, void *user)
     bell_log_limited(&limit, BELL_LOG_ERROR,
                      "cannot accept connections: out of descriptors or memory open=%u",
                      home->open_count);
-    bell_timer_arm(&home->loop.timers, &home->accept_timer, home->loop.now_ms + ACCEPT_PAUSE_MS,
-                   accept_again);
+    bell_timer_arm(&home->loop.timers, &home->accept_timer, home->loop.now_ms + ACCEPT_PAUSE_MS);
 }
 
 static void listeners_close(struct bell_server_loop *home)
@@ -144,13 +143,6 @@ static void listeners_close(struct bell_server_loop *home)
     for (size_t i = 0; i < home->listener_count; i++) {
         bell_io_close(home->loop.io, &home->listeners[i].io);
     }
-}
-
-static void drain_is_over(struct bell_timer *timer, uint64_t now_ms)
-{
-    struct bell_server_loop *home = BELL_CONTAINER_OF(timer, struct bell_server_loop, drain_timer);
-    (void)now_ms;
-    bell_loop_stop(&home->loop);
 }
 
 static void drain_connection(struct bell_connection *c, void *user)
@@ -172,7 +164,7 @@ static void on_wake(void *user)
     home->is_draining = true;
     listeners_close(home);
     bell_timer_arm(&home->loop.timers, &home->drain_timer,
-                   home->loop.now_ms + atomic_load(&home->server->drain_timeout_ms), drain_is_over);
+                   home->loop.now_ms + atomic_load(&home->server->drain_timeout_ms));
     bell_slab_each(home, drain_connection, NULL);
     if (home->open_count == 0) {
         bell_loop_stop(&home->loop);
@@ -187,10 +179,22 @@ void bell_server_loop_on_closed(struct bell_server_loop *home)
     }
 }
 
+static void on_time(struct bell_timer *timer, uint64_t now_ms, void *user)
+{
+    struct bell_server_loop *home = user;
+    if (timer == &home->accept_timer) {
+        accept_again(home, now_ms);
+    } else if (timer == &home->drain_timer) {
+        bell_loop_stop(&home->loop); /* draining took too long */
+    } else {
+        bell_connection_on_time(timer, now_ms);
+    }
+}
+
 static void on_start(void *user)
 {
     struct bell_server_loop *home = user;
-    accept_again(&home->accept_timer, home->loop.now_ms);
+    accept_again(home, home->loop.now_ms);
 }
 
 static void close_connection(struct bell_connection *c, void *user)
@@ -210,6 +214,7 @@ static void on_stop(void *user)
 const bell_loop_events bell_server_loop_events = {
     .on_accept = on_accept,
     .on_accept_failed = on_accept_failed,
+    .on_time = on_time,
     .on_wake = on_wake,
     .on_start = on_start,
     .on_stop = on_stop,

@@ -7,6 +7,7 @@
 #ifndef BELL_SERVER_SERVER_LOOP_H
 #define BELL_SERVER_SERVER_LOOP_H
 
+#include "base/compiler.h"
 #include "bell/http/date.h"
 #include "bell/net/loop.h"
 #include "bell/net/timer.h"
@@ -44,6 +45,12 @@ struct bell_server_loop {
     bool is_draining;
     struct bell_http_date_cache date;
 };
+
+/* Whose connection it is. */
+static inline struct bell_server_loop *bell_server_loop_of(const struct bell_connection *c)
+{
+    return BELL_CONTAINER_OF(c->stream.loop, struct bell_server_loop, loop);
+}
 
 /* A free connection, zeroed but for slot and generation; NULL without memory. */
 struct bell_connection *bell_slab_take(struct bell_server_loop *home);

@@ -71,7 +71,7 @@ bool bell_static_decide_memory(const struct bell_http_request *r,
         .cache_control = bell_static_cache_control(from, name),
         .tag = file->etag,
     };
-    bell_http_static_decide(&r->head, &facts, r->c->home->loop.now_s, answer);
+    bell_http_static_decide(&r->head, &facts, r->c->stream.loop->now_s, answer);
     return true;
 }
 

@@ -157,7 +157,7 @@ void bell_upgrade_try(struct bell_http_request *r, bell_slice rest, bell_slice d
         refuse(r, handshake.status, 0, date);
         return;
     }
-    if (c->home->is_draining) {
+    if (bell_server_loop_of(c)->is_draining) {
         refuse(r, 503, 1, date);
         return;
     }

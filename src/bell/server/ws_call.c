@@ -355,7 +355,7 @@ bell_status bell_ws_subscribe(struct bell_ws_server *ws, bell_conn conn, bell_sl
     if (c == NULL || c->u.ws.state == BELL_WS_DONE) {
         return BELL_ECLOSED;
     }
-    struct bell_ws_loop *loop = &ws->loops[c->home->loop.index];
+    struct bell_ws_loop *loop = &ws->loops[c->stream.loop->index];
     bool joined;
     bell_status st = bell_topic_subscribe(loop->topics, &c->u.ws.topics, c, topic, &joined);
     if (st == BELL_OK && joined) {
@@ -370,7 +370,7 @@ bell_status bell_ws_unsubscribe(struct bell_ws_server *ws, bell_conn conn, bell_
     if (c == NULL) {
         return BELL_ECLOSED;
     }
-    struct bell_ws_loop *loop = &ws->loops[c->home->loop.index];
+    struct bell_ws_loop *loop = &ws->loops[c->stream.loop->index];
     bell_status st = bell_topic_unsubscribe(loop->topics, &c->u.ws.topics, topic);
     if (st == BELL_OK) {
         bell_ws_server_forget_subscription(bell_topic_hash(topic), loop);

@@ -12,7 +12,7 @@
 
 static struct bell_ws_loop *ws_loop_of(const struct bell_connection *c)
 {
-    return &c->u.ws.server->loops[c->home->loop.index];
+    return &c->u.ws.server->loops[c->stream.loop->index];
 }
 
 /* ---- sending ---- */
@@ -54,9 +54,9 @@ void bell_ws_session_doom(struct bell_connection *c, bell_status why)
     struct bell_ws_session *ws = &c->u.ws;
     if (ws->state == BELL_WS_OPEN) {
         ws->state = BELL_WS_DOOMED;
-        ws->doom = why;
+        ws->doom = (int8_t)why;
         bell_stream_drop_unsent(&c->stream);
-        bell_connection_set_deadline(c, c->home->loop.now_ms);
+        bell_connection_set_deadline(c, c->stream.loop->now_ms);
     }
 }
 
@@ -69,7 +69,7 @@ static bell_status room_check(struct bell_connection *c, size_t frame_bytes)
     if (ws->state != BELL_WS_OPEN) {
         return BELL_ECLOSED;
     }
-    if (out->bytes == out->kept_bytes || /* nothing waits but the handshake */
+    if (bell_out_queue_is_kept(out) || /* nothing waits but the handshake */
         (out->frames < o->max_queue_messages && frame_bytes <= o->max_queue_bytes &&
          out->bytes <= o->max_queue_bytes - frame_bytes)) {
         return BELL_OK;
@@ -137,18 +137,21 @@ static bell_status close_frame_queue(struct bell_connection *c, uint16_t code, b
 
 /* ---- ending ---- */
 
-void bell_ws_session_finish(struct bell_connection *c)
+void bell_ws_session_finish(struct bell_connection *c, const bell_close_event *event)
 {
     struct bell_ws_session *ws = &c->u.ws;
     struct bell_ws_server *server = ws->server;
     static const bell_close_event DROPPED = {
         .origin = BELL_CLOSED_BY_ENGINE, .code = BELL_WS_CLOSE_ABNORMAL, .reason = {NULL, 0}};
-    const bell_close_event *event = ws->event == NULL ? &DROPPED : ws->event;
+    if (ws->state == BELL_WS_DONE) {
+        return;
+    }
     bell_conn handle = bell_connection_handle(c);
     char room[BELL_ADDRESS_TEXT_BYTES];
     ws->state = BELL_WS_DONE;
     if (server->component.on_close != NULL) {
-        server->component.on_close(server, handle, event, server->component.user);
+        server->component.on_close(server, handle, event == NULL ? &DROPPED : event,
+                                   server->component.user);
     }
     bell_guards_on_close(server->guards, server->guard_count, handle,
                          bell_address_format(&c->peer, room));
@@ -161,7 +164,7 @@ void bell_ws_session_finish(struct bell_connection *c)
 /* Ends the session and then the stream: at once, or after what is queued. */
 static void session_end(struct bell_connection *c, const bell_close_event *event, bool at_once)
 {
-    c->u.ws.event = event;
+    bell_ws_session_finish(c, event);
     if (at_once) {
         bell_connection_close(c);
     } else {
@@ -211,7 +214,7 @@ bell_status bell_ws_session_close(struct bell_connection *c, uint16_t code, bell
         ws->is_above_mark = false;
         bell_stream_receive(&c->stream, true); /* the answer must be seen */
     }
-    bell_connection_set_deadline(c, c->home->loop.now_ms + ws->server->options.close_timeout_ms);
+    bell_connection_set_deadline(c, c->stream.loop->now_ms + ws->server->options.close_timeout_ms);
     return BELL_OK;
 }
 
@@ -251,7 +254,7 @@ static bool on_message(bell_message_type type, bell_slice data, void *user)
     }
     bell_conn handle = bell_connection_handle(c);
     if (!bell_guards_on_message(server->guards, server->guard_count, handle, data.n,
-                                c->home->loop.now_ms)) {
+                                c->stream.loop->now_ms)) {
         session_fail(c, BELL_ELIMIT, BELL_WS_CLOSE_POLICY);
         return false;
     }
@@ -333,7 +336,7 @@ void bell_ws_session_on_sent(struct bell_connection *c)
     struct bell_ws_session *ws = &c->u.ws;
     if (ws->is_above_mark || c->stream.out.bytes > 0) {
         /* It takes what has waited: alive, though we do not read it or our Ping still waits. */
-        c->active_ms = c->home->loop.now_ms;
+        bell_connection_touch(c);
     }
     if (!ws->is_above_mark || is_above_mark(c)) {
         return;
@@ -354,11 +357,12 @@ static uint64_t next_deadline(const struct bell_connection *c)
     const bell_ws_options *o = &c->u.ws.server->options;
     uint64_t at_ms = 0;
     if (o->idle_timeout_ms > 0) {
-        at_ms = c->active_ms + o->idle_timeout_ms;
+        at_ms = bell_connection_active_ms(c) + o->idle_timeout_ms;
     }
     if (o->heartbeat_ms > 0) {
-        uint64_t since_ms = c->u.ws.ping_ms > c->active_ms ? c->u.ws.ping_ms : c->active_ms;
-        uint64_t ping_at_ms = since_ms + o->heartbeat_ms;
+        uint64_t pinged_ms = bell_connection_time(c, c->u.ws.ping_ms);
+        uint64_t active_ms = bell_connection_active_ms(c);
+        uint64_t ping_at_ms = (pinged_ms > active_ms ? pinged_ms : active_ms) + o->heartbeat_ms;
         at_ms = at_ms == 0 || ping_at_ms < at_ms ? ping_at_ms : at_ms;
     }
     return at_ms;
@@ -367,7 +371,8 @@ static uint64_t next_deadline(const struct bell_connection *c)
 static void keep_alive(struct bell_connection *c, uint64_t now_ms)
 {
     const bell_ws_options *o = &c->u.ws.server->options;
-    uint64_t silent_ms = now_ms > c->active_ms ? now_ms - c->active_ms : 0;
+    uint64_t active_ms = bell_connection_active_ms(c);
+    uint64_t silent_ms = now_ms > active_ms ? now_ms - active_ms : 0;
     if (o->idle_timeout_ms > 0 && silent_ms >= o->idle_timeout_ms) {
         tell_error(c, BELL_ETIMEOUT);
         if (is_alive(c)) {
@@ -376,7 +381,7 @@ static void keep_alive(struct bell_connection *c, uint64_t now_ms)
         return;
     }
     if (next_deadline(c) <= now_ms) {
-        c->u.ws.ping_ms = now_ms;
+        c->u.ws.ping_ms = (uint32_t)now_ms;
         bell_status st = bell_ws_session_send(c, BELL_WS_PING, bell_slice_make(NULL, 0));
         (void)st; /* a full queue dooms it; without memory the next beat tries again */
     }
@@ -399,7 +404,7 @@ void bell_ws_session_on_time(struct bell_connection *c, uint64_t now_ms)
         break;
     }
     case BELL_WS_DOOMED:
-        session_fail(c, c->u.ws.doom,
+        session_fail(c, (bell_status)c->u.ws.doom,
                      c->u.ws.doom == BELL_ELIMIT ? BELL_WS_CLOSE_TRY_LATER
                                                  : BELL_WS_CLOSE_INTERNAL_ERROR);
         break;
@@ -417,6 +422,7 @@ void bell_ws_session_begin(struct bell_connection *c, struct bell_ws_server *ser
     ws->server = server;
     ws->subprotocol = subprotocol;
     ws->state = BELL_WS_OPEN;
+    ws->ping_ms = (uint32_t)c->stream.loop->now_ms;
     bell_out_queue_keep(&c->stream.out);
     bell_ws_assembler_init(&ws->assembler, BELL_WS_SERVER, server->options.max_frame_bytes,
                            server->options.max_message_bytes);
@@ -425,7 +431,7 @@ void bell_ws_session_begin(struct bell_connection *c, struct bell_ws_server *ser
     if (deadline_ms > 0) {
         bell_connection_set_deadline(c, deadline_ms);
     } else {
-        bell_timer_cancel(&c->home->loop.timers, &c->timer);
+        bell_timer_cancel(&c->stream.loop->timers, &c->timer);
     }
     bell_guards_on_open(server->guards, server->guard_count, handle,
                         bell_address_format(&c->peer, room));

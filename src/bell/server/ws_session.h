@@ -32,14 +32,12 @@ struct bell_ws_session {
     void *user;                    /* (borrowed) the application's */
     struct bell_ws_assembler assembler;
     struct bell_topic_list topics;
-    const bell_close_event
-        *event;          /* (borrowed while ending) what on_close will be told; NULL = 1006 */
-    uint64_t ping_ms;    /* when the last Ping of ours went out */
-    bell_status doom;    /* DOOMED: why */
-    uint8_t state;       /* enum bell_ws_state */
-    uint8_t closer;      /* CLOSING: bell_close_origin of our Close frame */
-    uint8_t subprotocol; /* 1 + index in the server's list; 0 = none */
-    bool is_above_mark;  /* the queue has passed half of its limit: receiving pauses */
+    uint32_t ping_ms;       /* when the last Ping of ours went out, or the session began */
+    int8_t doom;            /* DOOMED: bell_status, why */
+    uint8_t state : 7;      /* enum bell_ws_state */
+    bool is_above_mark : 1; /* the queue has passed half of its limit: receiving pauses */
+    uint8_t closer;         /* CLOSING: bell_close_origin of our Close frame */
+    uint8_t subprotocol;    /* 1 + index in the server's list; 0 = none */
 };
 
 /* The 101 is queued: starts the session in c->u.ws, tells guards and component, reads on in rest.
@@ -52,8 +50,8 @@ void bell_ws_session_on_sent(struct bell_connection *c);
 void bell_ws_session_on_time(struct bell_connection *c, uint64_t now_ms);
 /* The server is stopping: Close 1001. */
 void bell_ws_session_drain(struct bell_connection *c);
-/* Tells on_close and frees what the session holds. Called when the connection leaves the phase. */
-void bell_ws_session_finish(struct bell_connection *c);
+/* Tells on_close, NULL = dropped, and frees what the session holds. What is DONE stays so. */
+void bell_ws_session_finish(struct bell_connection *c, const bell_close_event *event);
 
 /* Queues one frame made of payload, or a whole shared one. As bell_ws_send; never calls back. */
 BELL_NODISCARD bell_status bell_ws_session_send(struct bell_connection *c,

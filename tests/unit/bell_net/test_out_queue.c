@@ -141,12 +141,15 @@ static void dropping_keeps_what_was_to_be_kept(void **state)
             assert_int_equal(bell_out_queue_share(&q, b), BELL_OK);
             bell_blob_unref(b);
         }
+        assert_false(bell_out_queue_is_kept(&q));
         bell_out_queue_keep(&q);
+        assert_true(bell_out_queue_is_kept(&q));
         struct bell_blob *dropped = blob('d', KEPT);
         assert_int_equal(bell_out_queue_share(&q, dropped), BELL_OK);
         bell_blob_unref(dropped);
+        assert_false(bell_out_queue_is_kept(&q));
         take(&q, sent, got, &n);
-        assert_int_equal(q.kept_bytes, KEPT - sent);
+        assert_int_equal(q.bytes, 2 * KEPT - sent);
         bell_out_queue_drop_unsent(&q);
         assert_int_equal(q.bytes, KEPT - sent);
         assert_int_equal(bell_out_queue_copy(&q, BELL_LIT("close"), BELL_LIT("")), BELL_OK);

@@ -17,8 +17,9 @@ struct watch {
     uint64_t again_ms;
 };
 
-static void on_time(struct bell_timer *timer, uint64_t now_ms)
+static void on_time(struct bell_timer *timer, uint64_t now_ms, void *user)
 {
+    (void)user;
     struct watch *w = BELL_CONTAINER_OF(timer, struct watch, timer);
     w->fired_ms = now_ms;
     w->count++;
@@ -28,7 +29,7 @@ static void on_time(struct bell_timer *timer, uint64_t now_ms)
     if (w->again_ms > 0) {
         uint64_t deadline_ms = w->again_ms;
         w->again_ms = 0;
-        bell_timer_arm(w->wheel, timer, deadline_ms, on_time);
+        bell_timer_arm(w->wheel, timer, deadline_ms);
     }
 }
 
@@ -54,8 +55,8 @@ static void fires_never_early_and_at_most_a_tick_late(void **state)
         for (uint64_t start = 1000000; start < 1000000 + 9000; start += 777) {
             struct bell_timer_wheel wheel;
             struct watch w = {.wheel = &wheel};
-            bell_timer_wheel_init(&wheel, start);
-            bell_timer_arm(&wheel, &w.timer, start + SPANS[i], on_time);
+            bell_timer_wheel_init(&wheel, start, on_time, NULL);
+            bell_timer_arm(&wheel, &w.timer, start + SPANS[i]);
             (void)run_until(&wheel, start, start + SPANS[i] + 2 * BELL_TIMER_TICK_MS);
             assert_int_equal(w.count, 1);
             assert_true(w.fired_ms >= start + SPANS[i]);
@@ -73,10 +74,10 @@ static void many_random_timers_all_fire_once(void **state)
     struct watch *all = calloc(COUNT, sizeof *all);
     assert_non_null(all);
     unsigned seed = 7;
-    bell_timer_wheel_init(&wheel, 5000);
+    bell_timer_wheel_init(&wheel, 5000, on_time, NULL);
     for (int i = 0; i < COUNT; i++) {
         all[i].wheel = &wheel;
-        bell_timer_arm(&wheel, &all[i].timer, 5000 + (uint64_t)(rand_r(&seed) % 3000000), on_time);
+        bell_timer_arm(&wheel, &all[i].timer, 5000 + (uint64_t)(rand_r(&seed) % 3000000));
     }
     (void)run_until(&wheel, 5000, 3100000);
     for (int i = 0; i < COUNT; i++) {
@@ -93,9 +94,9 @@ static void a_cancelled_timer_does_not_fire(void **state)
     struct bell_timer_wheel wheel;
     struct watch a = {.wheel = &wheel};
     struct watch b = {.wheel = &wheel};
-    bell_timer_wheel_init(&wheel, 0);
-    bell_timer_arm(&wheel, &a.timer, 100, on_time);
-    bell_timer_arm(&wheel, &b.timer, 100, on_time);
+    bell_timer_wheel_init(&wheel, 0, on_time, NULL);
+    bell_timer_arm(&wheel, &a.timer, 100);
+    bell_timer_arm(&wheel, &b.timer, 100);
     a.to_cancel = &b.timer; /* of the same slot, while it is being run */
     (void)run_until(&wheel, 0, 1000);
     assert_int_equal(a.count, 1);
@@ -108,8 +109,8 @@ static void a_callback_may_arm_its_own_timer_again(void **state)
     (void)state;
     struct bell_timer_wheel wheel;
     struct watch a = {.wheel = &wheel, .again_ms = 1}; /* a deadline that has passed */
-    bell_timer_wheel_init(&wheel, 0);
-    bell_timer_arm(&wheel, &a.timer, 50, on_time);
+    bell_timer_wheel_init(&wheel, 0, on_time, NULL);
+    bell_timer_arm(&wheel, &a.timer, 50);
     bell_timer_wheel_run(&wheel, 90);
     assert_int_equal(a.count, 1); /* not twice in one run of one tick */
     (void)run_until(&wheel, 90, 400);
@@ -121,9 +122,9 @@ static void moving_a_timer_keeps_one_shot(void **state)
     (void)state;
     struct bell_timer_wheel wheel;
     struct watch a = {.wheel = &wheel};
-    bell_timer_wheel_init(&wheel, 0);
-    bell_timer_arm(&wheel, &a.timer, 100, on_time);
-    bell_timer_arm(&wheel, &a.timer, 20000, on_time);
+    bell_timer_wheel_init(&wheel, 0, on_time, NULL);
+    bell_timer_arm(&wheel, &a.timer, 100);
+    bell_timer_arm(&wheel, &a.timer, 20000);
     (void)run_until(&wheel, 0, 19000);
     assert_int_equal(a.count, 0);
     (void)run_until(&wheel, 19000, 21000);
@@ -135,9 +136,9 @@ static void a_long_sleep_without_timers_costs_nothing(void **state)
     (void)state;
     struct bell_timer_wheel wheel;
     struct watch a = {.wheel = &wheel};
-    bell_timer_wheel_init(&wheel, 0);
+    bell_timer_wheel_init(&wheel, 0, on_time, NULL);
     bell_timer_wheel_run(&wheel, UINT64_C(1) << 50); /* walking every tick would take for ever */
-    bell_timer_arm(&wheel, &a.timer, (UINT64_C(1) << 50) + 100, on_time);
+    bell_timer_arm(&wheel, &a.timer, (UINT64_C(1) << 50) + 100);
     (void)run_until(&wheel, UINT64_C(1) << 50, (UINT64_C(1) << 50) + 200);
     assert_int_equal(a.count, 1);
 }
