@@ -1,0 +1,93 @@
+#include "stats.h"
+
+#include <dirent.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { FINE_BITS = 5, FINE = 1 << FINE_BITS, KIB = 1024, LINE_BYTES = 256 };
+
+/* Below 32 one class each; above, 32 classes between two powers of two. */
+static uint32_t class_of(uint64_t value)
+{
+    if (value < FINE) {
+        return (uint32_t)value;
+    }
+    uint32_t shift = 63 - (uint32_t)__builtin_clzll(value) - FINE_BITS;
+    uint32_t found = (shift + 1) * FINE + (uint32_t)(value >> shift) - FINE;
+    return found < STATS_CLASSES ? found : STATS_CLASSES - 1;
+}
+
+static uint64_t class_end(uint32_t number)
+{
+    if (number < FINE) {
+        return number;
+    }
+    uint32_t shift = number / FINE - 1;
+    return ((uint64_t)(number % FINE + FINE + 1) << shift) - 1;
+}
+
+void stats_add(struct stats_spans *s, uint64_t span_ns)
+{
+    s->counts[class_of(span_ns)]++;
+    s->count++;
+}
+
+uint64_t stats_quantile_ns(const struct stats_spans *s, double share)
+{
+    uint64_t wanted = (uint64_t)(share * (double)s->count);
+    uint64_t seen = 0;
+    for (uint32_t i = 0; i < STATS_CLASSES && s->count > 0; i++) {
+        seen += s->counts[i];
+        if (seen > wanted || seen == s->count) {
+            return class_end(i);
+        }
+    }
+    return 0;
+}
+
+uint64_t stats_cpu_ns(pid_t pid)
+{
+    char path[PATH_MAX];
+    uint64_t sum = 0;
+    (void)snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    DIR *tasks = opendir(path);
+    if (tasks == NULL) {
+        return 0;
+    }
+    for (const struct dirent *task; (task = readdir(tasks)) != NULL;) {
+        uint64_t on_cpu_ns;
+        (void)snprintf(path, sizeof path, "/proc/%d/task/%s/schedstat", (int)pid, task->d_name);
+        FILE *file = task->d_name[0] == '.' ? NULL : fopen(path, "re");
+        if (file == NULL) {
+            continue; /* it has ended meanwhile */
+        }
+        if (fscanf(file, "%" SCNu64, &on_cpu_ns) == 1) {
+            sum += on_cpu_ns;
+        }
+        (void)fclose(file);
+    }
+    (void)closedir(tasks);
+    return sum;
+}
+
+uint64_t stats_rss_bytes(pid_t pid)
+{
+    char path[PATH_MAX];
+    char line[LINE_BYTES];
+    uint64_t rss_kib = 0;
+    /* The VmRSS of status may be off by some pages per core, which is much by connection. */
+    (void)snprintf(path, sizeof path, "/proc/%d/smaps_rollup", (int)pid);
+    FILE *file = fopen(path, "re");
+    if (file == NULL) {
+        return 0;
+    }
+    while (fgets(line, sizeof line, file) != NULL && rss_kib == 0) {
+        if (sscanf(line, "Rss: %" SCNu64, &rss_kib) != 1) {
+            rss_kib = 0;
+        }
+    }
+    (void)fclose(file);
+    return rss_kib * KIB;
+}
