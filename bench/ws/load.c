@@ -185,12 +185,13 @@ void load_open_all(struct load *l)
 void load_run(struct load *l, bool (*is_idle)(const struct load *))
 {
     struct client *c = &l->client;
-    const uint64_t measured_ns = c->now_ns + (uint64_t)(l->options->warm_up_s * NS_PER_S);
-    const uint64_t over_ns = measured_ns + (uint64_t)(l->options->seconds * NS_PER_S);
+    const uint64_t warm_ns = c->now_ns + (uint64_t)(l->options->warm_up_s * NS_PER_S);
+    uint64_t over_ns = 0;
     while (!l->is_over || !is_idle(l)) {
         client_turn(c, LOAD_TURN_MS);
-        if (!l->is_measuring && !l->is_over && c->now_ns >= measured_ns) {
+        if (!l->is_measuring && !l->is_over && c->now_ns >= warm_ns) {
             load_begin(l);
+            over_ns = l->begin.begin_ns + (uint64_t)(l->options->seconds * NS_PER_S);
             l->is_measuring = true;
         } else if (l->is_measuring && c->now_ns >= over_ns) {
             load_end(l);

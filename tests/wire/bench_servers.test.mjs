@@ -1,27 +1,14 @@
 // The bare servers that libbell is measured against (bench/ws/raw_*.c): what well-formed clients
 // ask of them is answered rightly, however it is cut.
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 
 import {
     ACCEPT, CLOSE, closeFrame, closePayload, expectClose, expectFrame, frame, openWebSocket, PING, PONG, TEXT,
     upgradeRequest,
 } from "../support/bell_frames.mjs";
-import { BellServer, BUILD } from "../support/bell_server.mjs";
 import { Wire } from "../support/bell_wire.mjs";
-
-/** undefined when it cannot run here, for want of liburing or io_uring. */
-async function start(program, args = []) {
-    if (program.endsWith("-uring") && !existsSync(join(BUILD, program))) return undefined;
-    try {
-        return await BellServer.start({ program, args, address: ["--port", "0"] });
-    } catch (error) {
-        if (error.message.includes("io_uring: set-up")) return undefined;
-        throw error;
-    }
-}
+import { startBare } from "../support/bench.mjs";
 
 /** 0123456789… as long as needed. */
 const digits = (size) => "0123456789".repeat(Math.ceil(size / 10)).slice(0, size);
@@ -30,7 +17,7 @@ for (const program of ["bench/ws/raw-epoll", "bench/ws/raw-uring"]) {
     const uses = (name, args, run) => describe(`${program} ${name}`, () => {
         let server;
         before(async () => {
-            server = await start(program, args);
+            server = await startBare(program, args);
         });
         after(() => server?.stop({ hasDrain: false }));
         run((title, body) => test(title, async (t) => {

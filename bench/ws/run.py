@@ -1,0 +1,132 @@
+#!/usr/bin/env python3
+"""make bench, the part of libbell: the same load against libbell and others, in turns.
+
+    bench/ws/run.py [--build build/release] [--scenario NAME…] [--servers NAME…] [--rounds 5] [--seconds 2]
+                    [--cores 0,1] [--write] [--list]
+
+Each run starts a fresh server on one core and the load client on another. In a round every server
+has its turn, so that a machine that changes its speed changes it for all; figures are medians over the
+rounds, ratios medians of the ratios inside a round. bench/README.md says what is counted how.
+"""
+import argparse
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import report
+from scenarios import IDLE_CONNECTIONS, is_meant, plan, SCENARIOS
+from servers import kinds, Missing, ROOT, running, ServerError
+import tls_idle
+
+LOAD_LIMIT_S = 120
+
+
+def play(options, scenario, kind):
+    """One run: what the load client printed, and the peak of the server's memory."""
+    if scenario.is_tls:
+        with tempfile.TemporaryDirectory(prefix="bell-bench-") as folder:
+            return tls_idle.measure(kind, options.cores, options.idle, folder)
+    mode, arguments = plan(scenario, kind.name)
+    if scenario.is_timed:
+        arguments += ["--warm-up", options.warm_up, "--seconds", options.seconds]
+    else:
+        arguments += ["--connections", options.idle]
+    with running(kind, mode, options.cores[0]) as server:
+        done = subprocess.run(
+            [*options.pinned, options.load, *map(str, arguments), "--port", str(server.port), "--pid", str(server.pid)],
+            capture_output=True, text=True, timeout=LOAD_LIMIT_S + options.seconds)
+        if done.returncode != 0:
+            raise ServerError(done.stderr.strip() or f"load ended with status {done.returncode}")
+        return {**json.loads(done.stdout), "peak": server.peak_bytes()}
+
+
+def play_rounds(options, scenario, chosen):
+    """(runs by server, why a server has none, problems)"""
+    results, notes, problems = {}, {}, []
+    rounds = 1 if scenario.is_tls else options.rounds
+    for number in range(rounds):
+        # Another order each time, so that nobody always follows the same one.
+        order = chosen[number % len(chosen):] + chosen[:number % len(chosen)]
+        for kind in order:
+            if kind.name in notes or not is_meant(scenario, kind):
+                continue
+            try:
+                run = play(options, scenario, kind)
+            except Missing as why:
+                notes[kind.name] = str(why)
+                continue
+            except (ServerError, subprocess.TimeoutExpired, OSError, RuntimeError) as why:
+                notes[kind.name] = f"failed in round {number + 1}: {why}"
+                problems.append(f"{scenario.name}: {kind.title}: {why}")
+                continue
+            counted = next(key for key in ("messages", "connections") if key in run)
+            results.setdefault(kind.name, []).append({**run, "round": number, "counted": counted})
+            print(f"{scenario.name} round {number + 1}/{rounds}: {kind.title}: "
+                  f"{report.cpu_us(results[kind.name][-1]):.2f} µs", file=sys.stderr, flush=True)
+    return {kind.name: results[kind.name] for kind in chosen if kind.name in results}, notes, problems
+
+
+def read_options():
+    names = [scenario.name for scenario in SCENARIOS]
+    parser = argparse.ArgumentParser(description="Measures libbell beside others.")
+    parser.add_argument("--build", default="build/release")
+    parser.add_argument("--scenario", nargs="+", choices=names, default=names, metavar="NAME")
+    parser.add_argument("--servers", nargs="+", metavar="NAME")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=2, help="measured in each run")
+    parser.add_argument("--warm-up", type=float, default=0.5, help="seconds before")
+    parser.add_argument("--idle", type=int, default=IDLE_CONNECTIONS, help="connections of open and idle-tls")
+    parser.add_argument("--cores", help="of server and client; by default the first two there are")
+    parser.add_argument("--write", action="store_true", help="also into bench/RESULTS.md")
+    parser.add_argument("--list", action="store_true", help="names of scenarios and servers")
+    options = parser.parse_args()
+    options.all_kinds = kinds(pathlib.Path(ROOT / options.build).resolve())
+    for name in options.servers or []:
+        if name not in options.all_kinds:
+            parser.error(f"no server {name}; there are {', '.join(options.all_kinds)}")
+    if options.rounds < 1:
+        parser.error("--rounds must be 1 or more")
+    cores = [int(core) for core in options.cores.split(",")] if options.cores else sorted(os.sched_getaffinity(0))
+    options.cores = (cores[0], cores[1] if len(cores) > 1 else cores[0])
+    options.pinned = ["taskset", "-c", str(options.cores[1])]
+    options.load = pathlib.Path(ROOT / options.build).resolve() / "bench" / "ws" / "load"
+    return options
+
+
+def main() -> int:
+    options = read_options()
+    if options.list:
+        for scenario in SCENARIOS:
+            print(f"{scenario.name:14} {scenario.title}")
+        for kind in options.all_kinds.values():
+            print(f"{kind.name:14} {kind.title}")
+        return 0
+    if not options.load.exists():
+        print("bench: libbell is not measured, since the load client was not built (it needs liburing and zlib)")
+        return 0
+    chosen = [kind for name, kind in options.all_kinds.items() if options.servers is None or name in options.servers]
+    titles = {kind.name: kind.title for kind in chosen}
+    lines = ["## libbell beside others", "", *report.machine(),
+             f"- {options.rounds} rounds, {options.seconds:g} s measured in each run, server on core "
+             f"{options.cores[0]}, client on core {options.cores[1]}, "
+             f"load before the start {os.getloadavg()[0]:.2f}", ""]
+    all_results, details, problems = [], [], []
+    for scenario in SCENARIOS:
+        if scenario.name in options.scenario:
+            results, notes, wrong = play_rounds(options, scenario, chosen)
+            all_results.append((scenario, results))
+            details += report.scenario_lines(scenario, options.idle, results, notes, titles)
+            problems += wrong
+    lines += report.summary_lines(all_results, options.idle, titles) + details
+    print("\n".join(lines))
+    if options.write:
+        report.write_section("load", lines)
+    for problem in problems:
+        print(f"bench: {problem}", file=sys.stderr)
+    return 1 if problems else 0
+
+
+sys.exit(main())
