@@ -37,6 +37,7 @@ ONLY_HEADERS = {("desk/domain", "desk/proto"): ["desk/proto/types.h"],
 LIBRARIES = {
     "sqlite3.h": ["desk/store"],
     "jansson.h": ["desk/proto"],
+    "zlib.h": ["bell/ws"],
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]', re.MULTILINE)
 

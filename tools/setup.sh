@@ -58,6 +58,7 @@ look_for_run() {
     need_library libsodium libsodium-dev
     need_library jansson libjansson-dev
     need_library liburing liburing-dev
+    need_library zlib zlib1g-dev
     # npm speaks TLS with the certificates of the system.
     [ -e /etc/ssl/certs/ca-certificates.crt ] || need ca-certificates
 }
