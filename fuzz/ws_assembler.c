@@ -31,6 +31,7 @@ struct run {
     uint64_t events_hash; /* of all events with their payloads */
     size_t events;
     bool stops; /* every event says stop */
+    bool allows_deflate;
     bool has_closed;
     bell_status st;
     uint16_t code;
@@ -85,7 +86,15 @@ static bool on_close(uint16_t code, bell_slice reason, void *user)
     return goes_on;
 }
 
-static const bell_ws_events EVENTS = {on_message, on_ping, on_pong, on_close};
+static bool on_deflated(bell_message_type type, bell_slice payload, void *user)
+{
+    struct run *r = user;
+    FUZZ_CHECK(r->allows_deflate);
+    FUZZ_CHECK(payload.n <= r->max_message_bytes + r->max_message_bytes / 8 + 1024);
+    return add_event(r, 'z', (uint16_t)type, payload);
+}
+
+static const bell_ws_events EVENTS = {on_message, on_ping, on_pong, on_close, on_deflated};
 
 /* Feeds one piece from a block of its own, again and again while callbacks say stop. */
 static void feed_piece(struct bell_ws_assembler *a, struct run *r, const uint8_t *bytes, size_t n)
@@ -108,10 +117,14 @@ static struct run run_stream(const uint8_t *stream, size_t n, uint8_t choice, ui
     struct run r = {
         .max_message_bytes = is_small ? SMALL_MESSAGE_BYTES : LARGE_LIMIT_BYTES,
         .stops = seed != 0 && (choice & 4) != 0,
+        .allows_deflate = (choice & 8) != 0,
     };
     struct bell_ws_assembler a;
     bell_ws_assembler_init(&a, (choice & 1) != 0 ? BELL_WS_CLIENT : BELL_WS_SERVER,
                            is_small ? SMALL_FRAME_BYTES : LARGE_LIMIT_BYTES, r.max_message_bytes);
+    if (r.allows_deflate) {
+        bell_ws_assembler_allow_deflate(&a);
+    }
     size_t piece = n;
     for (size_t at = 0; at < n && r.st == BELL_OK; at += piece) {
         if (seed != 0) {

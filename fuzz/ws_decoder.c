@@ -5,7 +5,8 @@
  *  - parts keep their promises: the first of a frame, the bytes left, the limit, ASCII;
  *  - what was decoded, encoded again, is what came: the protocol has one form for each frame.
  *
- * The first byte of an input chooses role, limit and the seed of the cuts; the rest is the stream.
+ * The first byte of an input chooses role, limit, RSV1 and the seed of the cuts; the rest is the
+ * stream.
  */
 #include "bell/ws/decoder.h"
 #include "bell/ws/encoder.h"
@@ -24,6 +25,7 @@ struct run {
     uint64_t max_frame_bytes;
     size_t frames; /* begun */
     bool is_masked;
+    bool allows_deflate;
     uint8_t key[BELL_WS_KEY_BYTES];
     size_t key_at; /* payload of this frame so far */
     bell_status st;
@@ -44,6 +46,11 @@ static void check_header(struct run *r, const bell_ws_part *part)
     }
     FUZZ_CHECK(bell_ws_encoder_write_header(header, (enum bell_ws_opcode)part->opcode, part->fin,
                                             payload_bytes, r->is_masked ? r->key : NULL) == n);
+    FUZZ_CHECK(!part->is_deflated || (r->allows_deflate && (part->opcode == BELL_WS_TEXT ||
+                                                            part->opcode == BELL_WS_BINARY)));
+    if (part->is_deflated) {
+        bell_ws_encoder_mark_deflated(header);
+    }
     FUZZ_CHECK(memcmp(header, r->stream + r->at, n) == 0);
     r->at += n;
     r->key_at = 0;
@@ -71,12 +78,19 @@ static bell_status check_part(const bell_ws_part *part, void *user)
 }
 
 /* seed 0 = whole, else cut at places that follow from it. */
-static struct run run_stream(const uint8_t *stream, size_t n, bool is_client, uint64_t limit,
-                             uint32_t seed)
+static struct run run_stream(const uint8_t *stream, size_t n, uint8_t choice, uint32_t seed)
 {
-    struct run r = {.stream = stream, .max_frame_bytes = limit, .is_masked = !is_client};
+    bool is_client = (choice & 1) != 0;
+    uint64_t limit = (choice & 2) != 0 ? SMALL_LIMIT_BYTES : LARGE_LIMIT_BYTES;
+    struct run r = {.stream = stream,
+                    .max_frame_bytes = limit,
+                    .is_masked = !is_client,
+                    .allows_deflate = (choice & 4) != 0};
     struct bell_ws_decoder d;
     bell_ws_decoder_init(&d, is_client ? BELL_WS_CLIENT : BELL_WS_SERVER, limit);
+    if (r.allows_deflate) {
+        bell_ws_decoder_allow_deflate(&d);
+    }
     size_t piece = n;
     for (size_t at = 0; at < n && r.st == BELL_OK; at += piece) {
         if (seed != 0) {
@@ -101,11 +115,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0) {
         return 0;
     }
-    bool is_client = (data[0] & 1) != 0;
-    uint64_t limit = (data[0] & 2) != 0 ? SMALL_LIMIT_BYTES : LARGE_LIMIT_BYTES;
     const uint8_t *stream = data + 1;
-    struct run whole = run_stream(stream, size - 1, is_client, limit, 0);
-    struct run cut = run_stream(stream, size - 1, is_client, limit, 1u + data[0]);
+    struct run whole = run_stream(stream, size - 1, data[0], 0);
+    struct run cut = run_stream(stream, size - 1, data[0], 1u + data[0]);
     FUZZ_CHECK(whole.st == cut.st && whole.code == cut.code);
     FUZZ_CHECK(whole.at == cut.at && whole.frames == cut.frames);
     FUZZ_CHECK(whole.left_bytes == cut.left_bytes);

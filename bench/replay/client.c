@@ -298,7 +298,8 @@ static bool on_close(uint16_t code, bell_slice reason, void *user)
     return true;
 }
 
-static const bell_ws_events WS_EVENTS = {on_message, on_ping, on_pong, on_close};
+static const bell_ws_events WS_EVENTS = {
+    .on_message = on_message, .on_ping = on_ping, .on_pong = on_pong, .on_close = on_close};
 
 /* False when there is nothing more to read now. */
 static bool read_some(struct conn *c)

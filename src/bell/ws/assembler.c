@@ -10,6 +10,7 @@
 enum {
     FIRST_CAPACITY_BYTES = 256, /* smaller steps would only cost calls */
     CODE_BYTES = 2,             /* at the beginning of a Close payload */
+    DEFLATED_MORE_BYTES = 1024, /* than an eighth more; see bell_ws_assembler_allow_deflate */
 };
 
 /* The beginning of a message or control frame. */
@@ -35,6 +36,22 @@ void bell_ws_assembler_init(struct bell_ws_assembler *a, enum bell_ws_role role,
     *a = (struct bell_ws_assembler){.max_message_bytes = max_message_bytes};
     bell_ws_decoder_init(&a->decoder, role, max_frame_bytes);
     bell_utf8_init(&a->utf8);
+}
+
+void bell_ws_assembler_allow_deflate(struct bell_ws_assembler *a)
+{
+    bell_ws_decoder_allow_deflate(&a->decoder);
+}
+
+/* Payload of all frames of the message under way. */
+static uint64_t message_limit(const struct bell_ws_assembler *a)
+{
+    size_t most = a->max_message_bytes;
+    if (a->is_deflated && !(bell_size_add(most, most / 8, &most) &&
+                            bell_size_add(most, DEFLATED_MORE_BYTES, &most))) {
+        most = SIZE_MAX;
+    }
+    return most;
 }
 
 static void drop_partials(struct bell_ws_assembler *a)
@@ -123,10 +140,11 @@ static bell_status begin_data_frame(struct bell_ws_assembler *a, const bell_ws_p
     }
     if (!is_continuation) {
         a->type = part->opcode;
+        a->is_deflated = part->is_deflated;
     }
     /* Frame lengths are below 2^63, so the sum does not overflow. */
     uint64_t held = a->message == NULL ? 0 : a->message->n;
-    if (held + part->payload.n + part->left_bytes > a->max_message_bytes) {
+    if (held + part->payload.n + part->left_bytes > message_limit(a)) {
         return fail(a, BELL_ELIMIT, BELL_WS_CLOSE_TOO_BIG);
     }
     return BELL_OK;
@@ -153,7 +171,8 @@ static bell_status deliver_message(const struct feed *f, bell_slice data)
     }
     a->message = NULL;
     a->type = 0;
-    bool goes_on = f->events->on_message(type, data, f->user);
+    bool goes_on = a->is_deflated ? f->events->on_deflated(type, data, f->user)
+                                  : f->events->on_message(type, data, f->user);
     bell_mem_free(held);
     return goes_on ? BELL_OK : BELL_ECLOSED;
 }
@@ -168,7 +187,7 @@ static bell_status take_data(const struct feed *f, const bell_ws_part *part)
         }
     }
     bool is_end = part->fin && part->left_bytes == 0;
-    if (a->type == BELL_WS_TEXT && !is_text_right(a, part, is_end)) {
+    if (a->type == BELL_WS_TEXT && !a->is_deflated && !is_text_right(a, part, is_end)) {
         return fail(a, BELL_EPROTO, BELL_WS_CLOSE_INVALID_DATA);
     }
     if (is_end && a->message == NULL) {
@@ -176,8 +195,7 @@ static bell_status take_data(const struct feed *f, const bell_ws_part *part)
     }
     if (part->payload.n > 0) {
         uint64_t held = a->message == NULL ? 0 : a->message->n;
-        uint64_t most =
-            part->fin ? held + part->payload.n + part->left_bytes : (uint64_t)a->max_message_bytes;
+        uint64_t most = part->fin ? held + part->payload.n + part->left_bytes : message_limit(a);
         if (hold(&a->message, part->payload, most) != BELL_OK) {
             return fail(a, BELL_ENOMEM, BELL_WS_CLOSE_INTERNAL_ERROR);
         }

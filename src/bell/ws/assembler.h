@@ -1,6 +1,7 @@
 /*
  * Message assembler: bytes from a peer become messages, pings, pongs and a close (RFC 6455 sections
- * 5.4, 5.5, 7 and 8.1). Holds the frame decoder.
+ * 5.4, 5.5, 7 and 8.1). Holds the frame decoder. Compressed messages (RFC 7692) come out as they
+ * came in: what is held of one are the bytes that arrived, not what they may grow into.
  *
  * No I/O. A message that lies whole in one piece of the input and in one frame is delivered in
  * place, without a copy; else memory follows the bytes that have arrived (256, or at most twice as
@@ -36,32 +37,41 @@ struct bell_ws_assembler {
     struct bell_utf8 utf8; /* of the text message under way */
     uint8_t type;          /* bell_message_type of the message under way; 0 = none */
     bool has_ended;        /* a Close frame or an error came: the rest is ignored */
+    bool is_deflated;      /* the message under way is compressed */
     uint16_t close_code;   /* after an error: how to close */
 };
 
 /*
- * What has come. All four are needed. Slices are borrowed until the callback returns.
+ * What has come. All are needed, on_deflated only after bell_ws_assembler_allow_deflate. Slices are
+ * borrowed until the callback returns.
  *
  * A callback returns true to go on. false stops the feed, which returns BELL_ECLOSED at once and
  * touches neither the assembler nor the input again: the callback may have finished the one and
  * freed the other. If it has not, feeding what is left in the input goes on with the next event.
  *
- * on_message  one whole message; text is valid UTF-8
- * on_ping     the answer is a Pong with the same payload (at most 125 bytes; section 5.5.3)
- * on_pong     nobody has to do anything
- * on_close    the peer's Close frame: the code is receivable (close_code.h) or 1005 when it had
- *             none; the reason is valid UTF-8 of at most 123 bytes. Nothing follows it.
+ * on_message   one whole message; text is valid UTF-8
+ * on_ping      the answer is a Pong with the same payload (at most 125 bytes; section 5.5.3)
+ * on_pong      nobody has to do anything
+ * on_close     the peer's Close frame: the code is receivable (close_code.h) or 1005 when it had
+ *              none; the reason is valid UTF-8 of at most 123 bytes. Nothing follows it.
+ * on_deflated  the payload of one whole compressed message, to be inflated and checked
  */
 typedef struct {
     bool (*on_message)(bell_message_type type, bell_slice data, void *user);
     bool (*on_ping)(bell_slice payload, void *user);
     bool (*on_pong)(bell_slice payload, void *user);
     bool (*on_close)(uint16_t code, bell_slice reason, void *user);
+    bool (*on_deflated)(bell_message_type type, bell_slice payload, void *user);
 } bell_ws_events;
 
 /* Limits in bytes of payload; a message is what its frames hold together. Allocates nothing. */
 void bell_ws_assembler_init(struct bell_ws_assembler *a, enum bell_ws_role role,
                             size_t max_frame_bytes, size_t max_message_bytes);
+/*
+ * permessage-deflate was agreed on. What is compressed may be an eighth and 1 KiB longer than the
+ * limit of a message: random bytes grow by a little, and each fragment by an empty block.
+ */
+void bell_ws_assembler_allow_deflate(struct bell_ws_assembler *a);
 /* Frees what is held of messages that never came to their end. */
 void bell_ws_assembler_finish(struct bell_ws_assembler *a);
 

@@ -11,6 +11,7 @@
 /* The first two bytes of a header; see the drawing in frame.h. */
 enum {
     FIN_BIT = 0x80,
+    DEFLATED_BIT = 0x40, /* RSV1 */
     RESERVED_BITS = 0x70,
     OPCODE_BITS = 0x0f,
     MASK_BIT = 0x80,
@@ -36,6 +37,11 @@ void bell_ws_decoder_init(struct bell_ws_decoder *d, enum bell_ws_role role,
     };
 }
 
+void bell_ws_decoder_allow_deflate(struct bell_ws_decoder *d)
+{
+    d->allows_deflate = true;
+}
+
 uint16_t bell_ws_decoder_close_code(const struct bell_ws_decoder *d)
 {
     return d->close_code;
@@ -57,11 +63,14 @@ static bool is_known_opcode(uint8_t opcode)
     return opcode <= BELL_WS_BINARY || (opcode >= BELL_WS_CLOSE && opcode <= BELL_WS_PONG);
 }
 
-static bool is_first_byte_right(uint8_t byte)
+static bool is_first_byte_right(const struct bell_ws_decoder *d, uint8_t byte)
 {
     uint8_t opcode = byte & OPCODE_BITS;
+    bool begins_message = opcode == BELL_WS_TEXT || opcode == BELL_WS_BINARY;
+    uint8_t wrong_bits =
+        d->allows_deflate && begins_message ? RESERVED_BITS & ~DEFLATED_BIT : RESERVED_BITS;
     /* Section 5.2: a bit that no extension has given a meaning, or an unknown opcode: fail. */
-    if ((byte & RESERVED_BITS) != 0 || !is_known_opcode(opcode)) {
+    if ((byte & wrong_bits) != 0 || !is_known_opcode(opcode)) {
         return false;
     }
     /* Section 5.5: control frames must not be fragmented. */
@@ -107,7 +116,7 @@ static bool read_length(const uint8_t *h, size_t n, header *out)
 static bell_status check_header(struct bell_ws_decoder *d, const uint8_t *h, size_t n, header *out)
 {
     *out = (header){0};
-    if (!is_first_byte_right(h[0])) {
+    if (!is_first_byte_right(d, h[0])) {
         return fail_protocol(d);
     }
     if (n < 2) {
@@ -141,6 +150,7 @@ static void begin_frame(struct bell_ws_decoder *d, const uint8_t *h, const heade
 {
     d->opcode = h[0] & OPCODE_BITS;
     d->fin = (h[0] & FIN_BIT) != 0;
+    d->is_deflated = (h[0] & DEFLATED_BIT) != 0;
     d->left_bytes = head->payload_bytes;
     d->header_bytes = 0;
     if (!d->is_client) {
@@ -197,6 +207,7 @@ static bell_status give_part(struct bell_ws_decoder *d, bell_ws_input *in, bool 
         .fin = d->fin,
         .is_first = is_first,
         .is_ascii = is_ascii,
+        .is_deflated = d->is_deflated,
     };
     return on_part(&part, user);
 }

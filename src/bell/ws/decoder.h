@@ -24,8 +24,10 @@ struct bell_ws_decoder {
     uint8_t header_bytes;                     /* in use there */
     uint8_t key[BELL_WS_KEY_BYTES];           /* turned so that key[0] meets the next byte */
     uint8_t opcode;                           /* of this frame */
-    bool fin;                                 /* of this frame */
-    bool is_client;                           /* our role */
+    bool fin : 1;                             /* of this frame */
+    bool is_deflated : 1;                     /* this frame has RSV1 */
+    bool is_client : 1;                       /* our role */
+    bool allows_deflate : 1;                  /* RSV1 has been given a meaning */
 };
 
 /*
@@ -39,6 +41,7 @@ typedef struct {
     bool fin;            /* the last frame of its message */
     bool is_first;       /* the first part of its frame */
     bool is_ascii;       /* the payload is known to be ASCII; false says nothing */
+    bool is_deflated;    /* RSV1: of a compressed message (RFC 7692 section 6) */
 } bell_ws_part;
 
 /*
@@ -50,6 +53,9 @@ typedef bell_status (*bell_ws_part_fn)(const bell_ws_part *part, void *user);
 /* Frames that announce more than max_frame_bytes are refused. There is nothing to finish. */
 void bell_ws_decoder_init(struct bell_ws_decoder *d, enum bell_ws_role role,
                           uint64_t max_frame_bytes);
+/* permessage-deflate was agreed on: from now on RSV1 may stand on the first frame of a message, and
+ * still nowhere else (RFC 7692 section 6). */
+void bell_ws_decoder_allow_deflate(struct bell_ws_decoder *d);
 
 /*
  * Uses up *in as far as it can and calls the part callback for every piece. Payloads are unmasked

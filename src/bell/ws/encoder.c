@@ -11,6 +11,7 @@
 /* The first two bytes of a header; see the drawing in frame.h. */
 enum {
     FIN_BIT = 0x80,
+    DEFLATED_BIT = 0x40, /* RSV1 */
     MASK_BIT = 0x80,
     LENGTH_7_BITS_MAX = 125,
     LENGTH_16_BITS = 126,
@@ -51,6 +52,13 @@ size_t bell_ws_encoder_write_header(char *out, enum bell_ws_opcode opcode, bool 
         size += BELL_WS_KEY_BYTES;
     }
     return size;
+}
+
+void bell_ws_encoder_mark_deflated(char *header)
+{
+    uint8_t *h = (uint8_t *)header;
+    assert(!bell_ws_opcode_is_control(h[0]));
+    h[0] |= DEFLATED_BIT;
 }
 
 size_t bell_ws_encoder_write_frame(char *out, enum bell_ws_opcode opcode, bell_slice payload,

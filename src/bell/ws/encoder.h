@@ -24,6 +24,10 @@ size_t bell_ws_encoder_header_size(uint64_t payload_bytes, bool is_masked);
 size_t bell_ws_encoder_write_header(char *out, enum bell_ws_opcode opcode, bool fin,
                                     uint64_t payload_bytes, const uint8_t *key);
 
+/* Sets RSV1 of a header that was written: the first frame of a compressed message (RFC 7692
+ * section 6). */
+void bell_ws_encoder_mark_deflated(char *header);
+
 /*
  * Writes a whole frame with fin set to out, which has room for header and payload; its size. The
  * payload must not overlap out, but may stand already where it belongs (out + header size).

@@ -56,8 +56,9 @@ void raw_frame_write(struct bell_buf *out, const struct raw_frame *frame)
 
 static uint8_t first_byte(char kind)
 {
-    static const char KINDS[] = "cCtTbBXPO";
-    static const uint8_t BYTES[] = {0x00, 0x80, 0x01, 0x81, 0x02, 0x82, 0x88, 0x89, 0x8a};
+    static const char KINDS[] = "cCtTbBXPOzZyY";
+    static const uint8_t BYTES[] = {0x00, 0x80, 0x01, 0x81, 0x02, 0x82, 0x88,
+                                    0x89, 0x8a, 0x41, 0xc1, 0x42, 0xc2};
     const char *at = strchr(KINDS, kind);
     assert(at != NULL && *at != '\0');
     return BYTES[at - KINDS];
@@ -185,7 +186,13 @@ static bool on_close(uint16_t code, bell_slice reason, void *user)
     return true;
 }
 
-const bell_ws_events script_events = {on_message, on_ping, on_pong, on_close};
+static bool on_deflated(bell_message_type type, bell_slice payload, void *user)
+{
+    result_append(user, type == BELL_TEXT ? "ztext" : "zbinary", payload);
+    return true;
+}
+
+const bell_ws_events script_events = {on_message, on_ping, on_pong, on_close, on_deflated};
 
 /* A piece gets its own block of exactly its size, so that sanitizers see any step beyond it. */
 static bell_status feed_piece(struct bell_ws_assembler *a, struct bell_buf *result,
@@ -206,6 +213,9 @@ void script_run(struct bell_buf *result, enum bell_ws_role role, const struct sc
 {
     struct bell_ws_assembler a;
     bell_ws_assembler_init(&a, role, limits->max_frame_bytes, limits->max_message_bytes);
+    if (limits->allows_deflate) {
+        bell_ws_assembler_allow_deflate(&a);
+    }
     bell_status st = BELL_OK;
     size_t piece = cut_at == 0 ? stream.n : cut_at;
     for (size_t at = 0; at < stream.n && st == BELL_OK; at += piece) {

@@ -8,12 +8,16 @@
  *     C:rest    continuation  c:rest    continuation, more to follow
  *     P:data    ping          O:data    pong
  *     X:1000,bye  close with code and reason      X:  close without
- *     B*70000   as B:, with that many bytes "x" (likewise T* t* b* C* c* P* O*)
+ *     Z:bytes   text with RSV1          z:bytes   the same, more to follow
+ *     Y:bytes   binary with RSV1        y:bytes   the same, more to follow
+ *     B*70000   as B:, with that many bytes "x" (likewise T* t* b* C* c* P* O* Z* z* Y* y*)
  *     #8f80     these bytes, in hexadecimal, as they are
  *
  * Its result is the list of what happened:
  *
- *     text:hello|binary:..|ping:..|pong:..|close:1000,bye|
+ *     text:hello|binary:..|ping:..|pong:..|close:1000,bye|ztext:..|zbinary:..|
+ *
+ * (the last two: compressed ones, as they came)
  *
  * and the failure, if any: "fail:1002". Long payloads are shown as "x*70000" when they are all one
  * byte, else by length and checksum.
@@ -49,6 +53,7 @@ void result_append(struct bell_buf *out, const char *name, bell_slice payload);
 struct script_limits {
     size_t max_frame_bytes;
     size_t max_message_bytes;
+    bool allows_deflate;
 };
 
 /*

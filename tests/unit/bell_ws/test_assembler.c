@@ -16,7 +16,7 @@
 
 enum { BUF_MAX_BYTES = 1 << 24, CUT_EVERYWHERE_MAX_BYTES = 600 };
 
-static const struct script_limits WIDE = {1 << 24, 1 << 24};
+static const struct script_limits WIDE = {1 << 24, 1 << 24, false};
 
 struct script_case {
     const char *script;
@@ -286,7 +286,7 @@ static size_t fails_after(const char *script, const struct script_limits *limits
 static void fails_with_the_first_byte_that_is_wrong(void **state)
 {
     (void)state;
-    static const struct script_limits SMALL = {1000, 10};
+    static const struct script_limits SMALL = {1000, 10, false};
     static const struct {
         const char *script;
         size_t after;
@@ -310,7 +310,7 @@ static void fails_with_the_first_byte_that_is_wrong(void **state)
 static void closes_with_1009_above_the_message_limit(void **state)
 {
     (void)state;
-    static const struct script_limits TEN = {1 << 20, 10};
+    static const struct script_limits TEN = {1 << 20, 10, false};
     static const struct script_case CASES[] = {
         {"B*9", "binary:xxxxxxxxx|"},
         {"B*10", "binary:xxxxxxxxxx|"},
@@ -330,7 +330,7 @@ static void closes_with_1009_above_the_message_limit(void **state)
 static void closes_with_1009_above_the_frame_limit(void **state)
 {
     (void)state;
-    static const struct script_limits FIVE = {5, 100};
+    static const struct script_limits FIVE = {5, 100, false};
     static const struct script_case CASES[] = {
         {"B*4|B*5", "binary:xxxx|binary:xxxxx|"},
         {"B*5|B*6", "binary:xxxxx|fail:1009"},
@@ -344,7 +344,7 @@ static void closes_with_1009_above_the_frame_limit(void **state)
 static void takes_messages_of_no_limit_but_memory(void **state)
 {
     (void)state;
-    static const struct script_limits NONE = {SIZE_MAX, SIZE_MAX};
+    static const struct script_limits NONE = {SIZE_MAX, SIZE_MAX, false};
     static const struct script_case CASES[] = {
         {"b*10|C*10", "binary:xxxxxxxxxxxxxxxxxxxx|"},
         {"T*70000|t:a|C:b", "text:x*70000|text:ab|"},

@@ -97,7 +97,8 @@ static bool act_on_close(uint16_t code, bell_slice reason, void *user)
     return act(user, reason);
 }
 
-static const bell_ws_events ACTING = {act_on_message, act_on_control, act_on_control, act_on_close};
+static const bell_ws_events ACTING = {act_on_message, act_on_control, act_on_control, act_on_close,
+                                      act_on_message};
 
 static void delivers_in_place_what_lies_in_one_piece(void **state)
 {
