@@ -5,11 +5,12 @@
 #include "bell/server/guard_internal.h"
 #include "bell/server/server_loop.h"
 #include "bell/server/ws_server_internal.h"
+#include "bell/ws/extension.h"
 #include "bell/ws/handshake.h"
 
 #include <stdio.h>
 
-enum { HEAD_MAX_BYTES = 4096, MAX_LINES = 16, MAX_FIELDS = 4 };
+enum { HEAD_MAX_BYTES = 4096, MAX_LINES = 16, MAX_FIELDS = 5 };
 
 struct lines {
     bell_slice values[MAX_LINES];
@@ -46,6 +47,22 @@ static bell_ws_handshake_result check(const bell_http_head *head, const struct b
         .protocol = field_of(head, BELL_LIT("Sec-WebSocket-Protocol"), &protocol),
     };
     return bell_ws_handshake_check(&request, ws->subprotocols, ws->subprotocol_count);
+}
+
+/* What is agreed on about compression, and the answer's field, empty when nothing is. */
+static bell_ws_deflate_terms agree(const bell_http_head *head, const struct bell_ws_server *ws,
+                                   char answer[BELL_WS_EXTENSION_ANSWER_BYTES])
+{
+    struct lines extensions;
+    bell_ws_deflate_terms terms = {.server_bits = 0};
+    answer[0] = '\0';
+    if (ws->options.deflate.is_enabled) {
+        const bell_ws_field offered =
+            field_of(head, BELL_LIT("Sec-WebSocket-Extensions"), &extensions);
+        (void)bell_ws_extension_negotiate(&offered, bell_ws_packer_terms(&ws->options.deflate),
+                                          &terms, answer);
+    }
+    return terms;
 }
 
 static bell_status plain_queue(struct bell_http_request *r, const bell_http_response_head *head)
@@ -111,7 +128,8 @@ bell_status bell_upgrade_required(struct bell_http_request *r, bell_slice date,
 }
 
 static bell_status accept_queue(struct bell_http_request *r,
-                                const bell_ws_handshake_result *handshake, bell_slice date)
+                                const bell_ws_handshake_result *handshake, const char *extensions,
+                                bell_slice date)
 {
     bell_http_field fields[MAX_FIELDS] = {
         UPGRADE_FIELDS[0],
@@ -121,6 +139,10 @@ static bell_status accept_queue(struct bell_http_request *r,
     if (handshake->protocol.n > 0) {
         fields[count++] =
             (bell_http_field){BELL_LIT("Sec-WebSocket-Protocol"), handshake->protocol};
+    }
+    if (extensions[0] != '\0') {
+        fields[count++] =
+            (bell_http_field){BELL_LIT("Sec-WebSocket-Extensions"), bell_slice_from(extensions)};
     }
     const bell_http_response_head head = {.date = date,
                                           .fields = fields,
@@ -166,13 +188,15 @@ void bell_upgrade_try(struct bell_http_request *r, bell_slice rest, bell_slice d
         refuse(r, verdict.status, verdict.retry_after_s, date);
         return;
     }
-    if (accept_queue(r, &handshake, date) != BELL_OK) {
+    char extensions[BELL_WS_EXTENSION_ANSWER_BYTES];
+    bell_ws_deflate_terms deflate = agree(&r->head, ws, extensions);
+    if (accept_queue(r, &handshake, extensions, date) != BELL_OK) {
         bell_connection_close(c);
         return;
     }
     /* request and rest lie in what HTTP held: it goes last. */
     struct bell_http_session *http = bell_connection_become_ws(c);
-    bell_ws_session_begin(c, ws, subprotocol_of(ws, handshake.protocol), r);
+    bell_ws_session_begin(c, ws, subprotocol_of(ws, handshake.protocol), deflate, r);
     if (rest.n > 0 && c->phase == BELL_CONNECTION_WEBSOCKET) {
         union {
             const char *from;

@@ -24,7 +24,8 @@ struct ws_mail {
     struct bell_server_loop *home;
     bell_conn conn;          /* whom it is for; publish and broadcast: whom it is not for */
     struct bell_blob *frame; /* (owned) a reference; CLOSE: the reason */
-    struct bell_blob *topic; /* (owned) a reference */
+    struct bell_ws_variants *variants; /* (owned) a reference; PUBLISH, BROADCAST: of frame */
+    struct bell_blob *topic;           /* (owned) a reference */
     bell_ws_task_fn task;
     void *user;
     uint16_t code;
@@ -56,6 +57,35 @@ static struct bell_blob *frame_of(bell_message_type type, bell_slice data)
     return b;
 }
 
+/* What a mail holds of memory that others hold too. */
+static void mail_release(const struct ws_mail *m)
+{
+    bell_blob_unref(m->frame);
+    bell_ws_variants_unref(m->variants);
+    bell_blob_unref(m->topic);
+}
+
+static struct ws_mail mail_copy(const struct ws_mail *m)
+{
+    (void)bell_blob_ref(m->frame);
+    (void)bell_ws_variants_ref(m->variants);
+    if (m->topic != NULL) {
+        (void)bell_blob_ref(m->topic);
+    }
+    return *m;
+}
+
+/* Gives it a message for many, with room for compressed twins when somebody could want one.
+ * BELL_ENOMEM. */
+static bell_status mail_write(struct ws_mail *m, bell_message_type type, bell_slice data)
+{
+    const bell_ws_deflate_options *o = &m->ws->options.deflate;
+    bool has_variants = o->is_enabled && data.n >= o->threshold_bytes;
+    m->frame = frame_of(type, data);
+    m->variants = has_variants ? bell_ws_variants_create() : NULL;
+    return m->frame == NULL || (has_variants && m->variants == NULL) ? BELL_ENOMEM : BELL_OK;
+}
+
 /* The connection, when it is an open WebSocket of this server on this loop. */
 static struct bell_connection *find_here(const struct bell_ws_server *ws,
                                          struct bell_server_loop *home, bell_conn conn)
@@ -68,41 +98,35 @@ static struct bell_connection *find_here(const struct bell_ws_server *ws,
 }
 
 /* Nobody can be told that a frame was not queued: without it the connection must not go on. */
-static void frame_deliver(struct bell_connection *c, struct bell_blob *frame)
+static void frame_deliver(struct bell_connection *c, struct bell_blob *frame,
+                          struct bell_ws_variants *variants)
 {
-    bell_status st = bell_ws_session_send_blob(c, frame);
+    bell_status st = bell_ws_session_send_frame(c, frame, variants);
     if (st == BELL_ENOMEM) {
         bell_ws_session_doom(c, st);
     }
 }
 
-static void publish_here(struct bell_ws_server *ws, struct bell_server_loop *home, bell_slice topic,
-                         struct bell_blob *frame, bell_conn except)
+static void publish_here(struct bell_server_loop *home, const struct ws_mail *m)
 {
     size_t count;
     const struct bell_topic_member *members =
-        bell_topic_members(ws->loops[home->loop.index].topics, topic, &count);
+        bell_topic_members(m->ws->loops[home->loop.index].topics, blob_slice(m->topic), &count);
     /* Sending calls nothing back and changes no subscription: see bell_ws_session_doom. */
     for (size_t i = 0; i < count; i++) {
         struct bell_connection *c = members[i].subscriber;
-        if (except == 0 || bell_connection_handle(c) != except) {
-            frame_deliver(c, frame);
+        if (m->conn == 0 || bell_connection_handle(c) != m->conn) {
+            frame_deliver(c, m->frame, m->variants);
         }
     }
 }
 
-struct broadcast {
-    const struct bell_ws_server *ws;
-    struct bell_blob *frame;
-    bell_conn except;
-};
-
 static void broadcast_one(struct bell_connection *c, void *user)
 {
-    const struct broadcast *b = user;
-    if (c->phase == BELL_CONNECTION_WEBSOCKET && c->u.ws.server == b->ws &&
-        bell_connection_handle(c) != b->except) {
-        frame_deliver(c, b->frame);
+    const struct ws_mail *m = user;
+    if (c->phase == BELL_CONNECTION_WEBSOCKET && c->u.ws.server == m->ws &&
+        bell_connection_handle(c) != m->conn) {
+        frame_deliver(c, m->frame, m->variants);
     }
 }
 
@@ -126,8 +150,7 @@ static void mail_free(struct ws_mail *m)
 {
     /* Relaxed, here and where it grows: a bound, through which no other memory is published. */
     atomic_fetch_sub_explicit(&m->home->mail_bytes, mail_bytes(m), memory_order_relaxed);
-    bell_blob_unref(m->frame);
-    bell_blob_unref(m->topic);
+    mail_release(m);
     bell_mem_free(m);
 }
 
@@ -138,7 +161,7 @@ static void mail_deliver(struct bell_mail *mail)
     switch ((enum mail_kind)m->kind) {
     case MAIL_SEND:
         if (c != NULL) {
-            frame_deliver(c, m->frame);
+            frame_deliver(c, m->frame, NULL);
         }
         break;
     case MAIL_CLOSE:
@@ -156,13 +179,11 @@ static void mail_deliver(struct bell_mail *mail)
         m->task(m->ws, c == NULL ? 0 : m->conn, m->user);
         break;
     case MAIL_PUBLISH:
-        publish_here(m->ws, m->home, blob_slice(m->topic), m->frame, m->conn);
+        publish_here(m->home, m);
         break;
-    case MAIL_BROADCAST: {
-        struct broadcast b = {m->ws, m->frame, m->conn};
-        bell_slab_each(m->home, broadcast_one, &b);
+    case MAIL_BROADCAST:
+        bell_slab_each(m->home, broadcast_one, m);
         break;
-    }
     }
     mail_free(m);
 }
@@ -185,8 +206,7 @@ static bell_status mail_post(struct bell_server_loop *home, struct ws_mail conte
     struct ws_mail *m = has_room ? bell_mem_alloc(sizeof *m) : NULL;
     if (m == NULL) {
         atomic_fetch_sub_explicit(&home->mail_bytes, bytes, memory_order_relaxed);
-        bell_blob_unref(content.frame);
-        bell_blob_unref(content.topic);
+        mail_release(&content);
         return has_room ? BELL_ENOMEM : BELL_EAGAIN;
     }
     *m = content;
@@ -222,7 +242,7 @@ bell_status bell_ws_send(struct bell_ws_server *ws, bell_conn conn, bell_message
     }
     if (is_here(home)) {
         struct bell_connection *c = find_here(ws, home, conn);
-        return c == NULL ? BELL_ECLOSED : bell_ws_session_send(c, (enum bell_ws_opcode)type, data);
+        return c == NULL ? BELL_ECLOSED : bell_ws_session_send(c, type, data);
     }
     struct bell_blob *frame = frame_of(type, data);
     if (frame == NULL) {
@@ -378,6 +398,16 @@ bell_status bell_ws_unsubscribe(struct bell_ws_server *ws, bell_conn conn, bell_
     return st;
 }
 
+/* The loop to begin with: the caller's own, so that twins which it makes are there for the others.
+ */
+static uint32_t first_loop(const struct bell_ws_server *ws)
+{
+    const struct bell_loop *current = bell_loop_current();
+    bool is_ours = current != NULL && current->index < ws->loop_count &&
+                   is_here(&ws->io->loops[current->index]);
+    return is_ours ? current->index : 0;
+}
+
 bell_status bell_ws_publish(struct bell_ws_server *ws, bell_slice topic, bell_message_type type,
                             bell_slice data, bell_conn except)
 {
@@ -385,32 +415,28 @@ bell_status bell_ws_publish(struct bell_ws_server *ws, bell_slice topic, bell_me
         return BELL_EINVAL;
     }
     uint64_t hash = bell_topic_hash(topic);
-    struct bell_blob *frame = NULL;
-    struct bell_blob *name = NULL;
+    struct ws_mail mail = {.ws = ws, .conn = except, .kind = MAIL_PUBLISH};
     bell_status st = BELL_OK;
+    uint32_t first = first_loop(ws);
     for (uint32_t i = 0; i < ws->loop_count && st == BELL_OK; i++) {
-        struct bell_server_loop *home = &ws->io->loops[i];
-        if (atomic_load(filter_of(&ws->loops[i], hash)) == 0) {
+        uint32_t index = (first + i) % ws->loop_count;
+        struct bell_server_loop *home = &ws->io->loops[index];
+        if (atomic_load(filter_of(&ws->loops[index], hash)) == 0) {
             continue;
         }
-        if (frame == NULL) {
-            frame = frame_of(type, data);
-            name = blob_of(topic);
+        if (mail.frame == NULL) {
+            st = mail_write(&mail, type, data);
+            mail.topic = blob_of(topic);
         }
-        if (frame == NULL || name == NULL) {
+        if (st != BELL_OK || mail.topic == NULL) {
             st = BELL_ENOMEM;
         } else if (is_here(home)) {
-            publish_here(ws, home, topic, frame, except);
+            publish_here(home, &mail);
         } else {
-            st = mail_post(home, (struct ws_mail){.ws = ws,
-                                                  .conn = except,
-                                                  .frame = bell_blob_ref(frame),
-                                                  .topic = bell_blob_ref(name),
-                                                  .kind = MAIL_PUBLISH});
+            st = mail_post(home, mail_copy(&mail));
         }
     }
-    bell_blob_unref(frame);
-    bell_blob_unref(name);
+    mail_release(&mail);
     return st;
 }
 
@@ -420,23 +446,21 @@ bell_status bell_ws_broadcast(struct bell_ws_server *ws, bell_message_type type,
     if (type == BELL_TEXT && !bell_utf8_is_valid(data)) {
         return BELL_EINVAL;
     }
-    struct bell_blob *frame = frame_of(type, data);
-    bell_status st = frame == NULL ? BELL_ENOMEM : BELL_OK;
+    struct ws_mail mail = {.ws = ws, .conn = except, .kind = MAIL_BROADCAST};
+    bell_status st = mail_write(&mail, type, data);
+    uint32_t first = first_loop(ws);
     for (uint32_t i = 0; i < ws->loop_count && st == BELL_OK; i++) {
-        struct bell_server_loop *home = &ws->io->loops[i];
-        if (atomic_load(&ws->loops[i].connections) == 0) {
+        uint32_t index = (first + i) % ws->loop_count;
+        struct bell_server_loop *home = &ws->io->loops[index];
+        if (atomic_load(&ws->loops[index].connections) == 0) {
             continue;
         }
         if (is_here(home)) {
-            struct broadcast b = {ws, frame, except};
-            bell_slab_each(home, broadcast_one, &b);
+            bell_slab_each(home, broadcast_one, &mail);
         } else {
-            st = mail_post(home, (struct ws_mail){.ws = ws,
-                                                  .conn = except,
-                                                  .frame = bell_blob_ref(frame),
-                                                  .kind = MAIL_BROADCAST});
+            st = mail_post(home, mail_copy(&mail));
         }
     }
-    bell_blob_unref(frame);
+    mail_release(&mail);
     return st;
 }

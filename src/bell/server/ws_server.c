@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "bell/server/guard_internal.h"
 #include "bell/server/ws_server_internal.h"
+#include "bell/ws/extension.h"
 #include "bell/ws/handshake.h"
 
 #include <assert.h>
@@ -15,6 +16,14 @@ static const bell_ws_options DEFAULTS = {
     .heartbeat_ms = 30000,
     .idle_timeout_ms = 75000,
     .close_timeout_ms = 5000,
+    .deflate =
+        {
+            .server_max_window_bits = BELL_WS_MAX_WINDOW_BITS,
+            .client_max_window_bits = BELL_WS_MAX_WINDOW_BITS,
+            .level = 3,
+            .memory_level = 8,
+            .threshold_bytes = 256,
+        },
 };
 
 void bell_ws_options_init(bell_ws_options *options)
@@ -56,13 +65,27 @@ static bell_status subprotocols_copy(struct bell_ws_server *ws, const bell_ws_op
     return BELL_OK;
 }
 
+static bool is_between(uint8_t value, uint8_t least, uint8_t most)
+{
+    return value >= least && value <= most;
+}
+
+static bool is_deflate_right(const bell_ws_deflate_options *o)
+{
+    return !o->is_enabled || (is_between(o->server_max_window_bits, BELL_WS_MIN_WINDOW_BITS,
+                                         BELL_WS_MAX_WINDOW_BITS) &&
+                              is_between(o->client_max_window_bits, BELL_WS_MIN_WINDOW_BITS,
+                                         BELL_WS_MAX_WINDOW_BITS) &&
+                              is_between(o->level, 1, 9) && is_between(o->memory_level, 1, 9));
+}
+
 bell_status bell_ws_server_create(const struct bell_component *component,
                                   const bell_ws_options *options, struct bell_ws_server **out)
 {
     const bell_ws_options *o = options == NULL ? &DEFAULTS : options;
     if (o->max_message_bytes == 0 || o->max_frame_bytes == 0 || o->max_queue_bytes == 0 ||
         o->max_queue_messages == 0 || o->close_timeout_ms == 0 ||
-        o->subprotocol_count > BELL_WS_MAX_SUBPROTOCOLS) {
+        o->subprotocol_count > BELL_WS_MAX_SUBPROTOCOLS || !is_deflate_right(&o->deflate)) {
         return BELL_EINVAL;
     }
     struct bell_ws_server *ws = bell_mem_zalloc(sizeof *ws);
@@ -115,7 +138,9 @@ bell_status bell_ws_server_bind(struct bell_ws_server *ws, struct bell_io_server
         return BELL_ENOMEM;
     }
     for (; ws->loop_count < io->loop_count; ws->loop_count++) {
-        bell_status st = bell_topic_table_create(&ws->loops[ws->loop_count].topics);
+        struct bell_ws_loop *loop = &ws->loops[ws->loop_count];
+        bell_ws_packer_init(&loop->packer, &ws->options);
+        bell_status st = bell_topic_table_create(&loop->topics);
         if (st != BELL_OK) {
             bell_ws_server_unbind(ws);
             return st;
@@ -129,6 +154,7 @@ void bell_ws_server_unbind(struct bell_ws_server *ws)
 {
     for (uint32_t i = 0; i < ws->loop_count; i++) {
         bell_topic_table_destroy(ws->loops[i].topics);
+        bell_ws_packer_finish(&ws->loops[i].packer);
     }
     bell_mem_free(ws->loops);
     ws->loops = NULL;

@@ -6,6 +6,7 @@
 
 #include "bell/guard.h"
 #include "bell/server/io_server_internal.h"
+#include "bell/server/ws_packer.h"
 #include "bell/topic/topic.h"
 #include "bell/ws_server.h"
 
@@ -30,6 +31,7 @@ struct bell_ws_loop {
      */
     atomic_uint_fast32_t subscriptions[BELL_WS_TOPIC_FILTER];
     atomic_uint_fast64_t connections;
+    struct bell_ws_packer packer; /* loop thread */
 };
 
 struct bell_ws_server {

@@ -54,7 +54,7 @@ void bell_ws_session_doom(struct bell_connection *c, bell_status why)
     struct bell_ws_session *ws = &c->u.ws;
     if (ws->state == BELL_WS_OPEN) {
         ws->state = BELL_WS_DOOMED;
-        ws->doom = (int8_t)why;
+        ws->doom = (int8_t)why; /* statuses are small numbers */
         bell_stream_drop_unsent(&c->stream);
         bell_connection_set_deadline(c, c->stream.loop->now_ms);
     }
@@ -89,19 +89,23 @@ static void mark_check(struct bell_connection *c)
 }
 
 static bell_status frame_queue(struct bell_connection *c, enum bell_ws_opcode opcode,
-                               bell_slice payload)
+                               bell_slice payload, bool is_deflated)
 {
     char header[BELL_WS_HEADER_MAX_BYTES];
     size_t n = bell_ws_encoder_write_header(header, opcode, true, payload.n, NULL);
+    if (is_deflated) {
+        bell_ws_encoder_mark_deflated(header);
+    }
     return bell_stream_send(&c->stream, bell_slice_make(header, n), payload);
 }
 
-bell_status bell_ws_session_send(struct bell_connection *c, enum bell_ws_opcode opcode,
-                                 bell_slice payload)
+/* A frame within the limits of the queue. */
+static bell_status frame_send(struct bell_connection *c, enum bell_ws_opcode opcode,
+                              bell_slice payload, bool is_deflated)
 {
     bell_status st = room_check(c, payload.n + BELL_WS_HEADER_MAX_BYTES);
     if (st == BELL_OK) {
-        st = frame_queue(c, opcode, payload);
+        st = frame_queue(c, opcode, payload, is_deflated);
     }
     if (st == BELL_OK) {
         mark_check(c);
@@ -109,8 +113,30 @@ bell_status bell_ws_session_send(struct bell_connection *c, enum bell_ws_opcode 
     return st;
 }
 
-bell_status bell_ws_session_send_blob(struct bell_connection *c, struct bell_blob *frame)
+bell_status bell_ws_session_send(struct bell_connection *c, bell_message_type type, bell_slice data)
 {
+    struct bell_ws_packer *packer = &ws_loop_of(c)->packer;
+    bell_slice payload;
+    if (c->u.ws.state != BELL_WS_OPEN || !bell_ws_packer_wants(c, data.n) ||
+        !bell_ws_packer_pack(packer, c, data, &payload)) {
+        return frame_send(c, (enum bell_ws_opcode)type, data, false);
+    }
+    bell_status st = frame_send(c, (enum bell_ws_opcode)type, payload, true);
+    bell_ws_packer_done(packer, c, st == BELL_OK);
+    return st;
+}
+
+bell_status bell_ws_session_send_frame(struct bell_connection *c, struct bell_blob *frame,
+                                       struct bell_ws_variants *variants)
+{
+    enum bell_ws_opcode opcode;
+    bell_slice data = bell_ws_encoder_payload(bell_slice_make(frame->bytes, frame->size), &opcode);
+    if (bell_ws_packer_wants(c, data.n) && c->u.ws.state == BELL_WS_OPEN) {
+        if (variants == NULL || c->u.ws.deflate.server_keeps) {
+            return bell_ws_session_send(c, (bell_message_type)opcode, data);
+        }
+        frame = bell_ws_variants_choose(variants, &ws_loop_of(c)->packer, c, frame);
+    }
     bell_status st = room_check(c, frame->size);
     if (st == BELL_OK) {
         st = bell_stream_send_blob(&c->stream, frame);
@@ -132,7 +158,7 @@ static bell_status close_frame_queue(struct bell_connection *c, uint16_t code, b
             return st;
         }
     }
-    return frame_queue(c, BELL_WS_CLOSE, bell_slice_make(payload, n));
+    return frame_queue(c, BELL_WS_CLOSE, bell_slice_make(payload, n), false);
 }
 
 /* ---- ending ---- */
@@ -158,6 +184,7 @@ void bell_ws_session_finish(struct bell_connection *c, const bell_close_event *e
     bell_topic_leave_all(ws_loop_of(c)->topics, &ws->topics, bell_ws_server_forget_subscription,
                          ws_loop_of(c));
     bell_ws_assembler_finish(&ws->assembler);
+    bell_ws_contexts_destroy(ws->contexts);
     atomic_fetch_sub(&ws_loop_of(c)->connections, 1);
 }
 
@@ -265,12 +292,39 @@ static bool on_message(bell_message_type type, bell_slice data, void *user)
     return is_alive(c);
 }
 
+/* What a message that cannot be inflated closes with. RFC 7692 names no code; 1007 is "data not
+ * consistent with the type of the message", which what is not DEFLATE comes nearest to. */
+static uint16_t inflate_close_code(bell_status st)
+{
+    return st == BELL_EPROTO   ? BELL_WS_CLOSE_INVALID_DATA
+           : st == BELL_ELIMIT ? BELL_WS_CLOSE_TOO_BIG
+                               : BELL_WS_CLOSE_INTERNAL_ERROR;
+}
+
+static bool on_deflated(bell_message_type type, bell_slice payload, void *user)
+{
+    struct bell_connection *c = user;
+    struct bell_ws_packer *packer = &ws_loop_of(c)->packer;
+    bell_slice data;
+    if (c->u.ws.state != BELL_WS_OPEN) {
+        return true; /* as in on_message; there will be no later one that refers to it */
+    }
+    bell_status st = bell_ws_packer_lend(packer, c, type, payload, &data);
+    if (st != BELL_OK) {
+        session_fail(c, st, inflate_close_code(st));
+        return false;
+    }
+    bool goes_on = on_message(type, data, c);
+    bell_ws_packer_take_back(packer);
+    return goes_on;
+}
+
 static bool on_ping(bell_slice payload, void *user)
 {
     struct bell_connection *c = user;
     /* Section 5.5.2: it must be answered. A full queue dooms the connection anyway. */
     if (c->u.ws.state == BELL_WS_OPEN &&
-        bell_ws_session_send(c, BELL_WS_PONG, payload) == BELL_ENOMEM) {
+        frame_send(c, BELL_WS_PONG, payload, false) == BELL_ENOMEM) {
         bell_ws_session_doom(c, BELL_ENOMEM);
     }
     return is_alive(c);
@@ -309,6 +363,7 @@ void bell_ws_session_on_receive(struct bell_connection *c, char *bytes, size_t n
         .on_ping = on_ping,
         .on_pong = on_pong,
         .on_close = on_close,
+        .on_deflated = on_deflated,
     };
     bell_ws_input in = {bytes, n};
     bell_status st = bell_ws_assembler_feed(&c->u.ws.assembler, &in, &EVENTS, c);
@@ -382,7 +437,7 @@ static void keep_alive(struct bell_connection *c, uint64_t now_ms)
     }
     if (next_deadline(c) <= now_ms) {
         c->u.ws.ping_ms = (uint32_t)now_ms;
-        bell_status st = bell_ws_session_send(c, BELL_WS_PING, bell_slice_make(NULL, 0));
+        bell_status st = frame_send(c, BELL_WS_PING, bell_slice_make(NULL, 0), false);
         (void)st; /* a full queue dooms it; without memory the next beat tries again */
     }
     if (c->u.ws.state == BELL_WS_OPEN) {
@@ -414,18 +469,23 @@ void bell_ws_session_on_time(struct bell_connection *c, uint64_t now_ms)
 }
 
 void bell_ws_session_begin(struct bell_connection *c, struct bell_ws_server *server,
-                           uint8_t subprotocol, const struct bell_http_request *request)
+                           uint8_t subprotocol, bell_ws_deflate_terms deflate,
+                           const struct bell_http_request *request)
 {
     struct bell_ws_session *ws = &c->u.ws;
     bell_conn handle = bell_connection_handle(c);
     char room[BELL_ADDRESS_TEXT_BYTES];
     ws->server = server;
     ws->subprotocol = subprotocol;
+    ws->deflate = deflate;
     ws->state = BELL_WS_OPEN;
     ws->ping_ms = (uint32_t)c->stream.loop->now_ms;
     bell_out_queue_keep(&c->stream.out);
     bell_ws_assembler_init(&ws->assembler, BELL_WS_SERVER, server->options.max_frame_bytes,
                            server->options.max_message_bytes);
+    if (deflate.server_bits != 0) {
+        bell_ws_assembler_allow_deflate(&ws->assembler);
+    }
     atomic_fetch_add(&ws_loop_of(c)->connections, 1);
     uint64_t deadline_ms = next_deadline(c);
     if (deadline_ms > 0) {

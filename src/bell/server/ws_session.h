@@ -14,6 +14,7 @@
 #include "bell/status.h"
 #include "bell/topic/topic.h"
 #include "bell/ws/assembler.h"
+#include "bell/ws/extension.h"
 #include "bell/ws/frame.h"
 #include "bell/ws_server.h"
 
@@ -24,6 +25,8 @@
 struct bell_blob;
 struct bell_connection;
 struct bell_http_request;
+struct bell_ws_contexts;
+struct bell_ws_variants;
 
 enum bell_ws_state { BELL_WS_OPEN, BELL_WS_CLOSING, BELL_WS_DOOMED, BELL_WS_DONE };
 
@@ -32,18 +35,21 @@ struct bell_ws_session {
     void *user;                    /* (borrowed) the application's */
     struct bell_ws_assembler assembler;
     struct bell_topic_list topics;
-    uint32_t ping_ms;       /* when the last Ping of ours went out, or the session began */
-    int8_t doom;            /* DOOMED: bell_status, why */
-    uint8_t state : 7;      /* enum bell_ws_state */
-    bool is_above_mark : 1; /* the queue has passed half of its limit: receiving pauses */
-    uint8_t closer;         /* CLOSING: bell_close_origin of our Close frame */
-    uint8_t subprotocol;    /* 1 + index in the server's list; 0 = none */
+    struct bell_ws_contexts *contexts; /* (owned) NULL without context takeover, and until used */
+    uint32_t ping_ms;              /* when the last Ping of ours went out, or the session began */
+    bell_ws_deflate_terms deflate; /* what was agreed on about compression */
+    int8_t doom;                   /* DOOMED: bell_status, why */
+    uint8_t state : 7;             /* enum bell_ws_state */
+    bool is_above_mark : 1;        /* the queue has passed half of its limit: receiving pauses */
+    uint8_t closer;                /* CLOSING: bell_close_origin of our Close frame */
+    uint8_t subprotocol;           /* 1 + index in the server's list; 0 = none */
 };
 
 /* The 101 is queued: starts the session in c->u.ws, tells guards and component, reads on in rest.
  */
 void bell_ws_session_begin(struct bell_connection *c, struct bell_ws_server *server,
-                           uint8_t subprotocol, const struct bell_http_request *request);
+                           uint8_t subprotocol, bell_ws_deflate_terms deflate,
+                           const struct bell_http_request *request);
 void bell_ws_session_on_receive(struct bell_connection *c, char *bytes, size_t n);
 void bell_ws_session_on_end(struct bell_connection *c, bell_status why);
 void bell_ws_session_on_sent(struct bell_connection *c);
@@ -53,11 +59,17 @@ void bell_ws_session_drain(struct bell_connection *c);
 /* Tells on_close, NULL = dropped, and frees what the session holds. What is DONE stays so. */
 void bell_ws_session_finish(struct bell_connection *c, const bell_close_event *event);
 
-/* Queues one frame made of payload, or a whole shared one. As bell_ws_send; never calls back. */
-BELL_NODISCARD bell_status bell_ws_session_send(struct bell_connection *c,
-                                                enum bell_ws_opcode opcode, bell_slice payload);
-BELL_NODISCARD bell_status bell_ws_session_send_blob(struct bell_connection *c,
-                                                     struct bell_blob *frame);
+/* Queues one message, compressed when that was agreed on and pays. As bell_ws_send; never calls
+ * back. */
+BELL_NODISCARD bell_status bell_ws_session_send(struct bell_connection *c, bell_message_type type,
+                                                bell_slice data);
+/*
+ * The same with a whole plain frame, which is shared when it need not be compressed. variants are
+ * its compressed twins; NULL when no other connection gets it.
+ */
+BELL_NODISCARD bell_status bell_ws_session_send_frame(struct bell_connection *c,
+                                                      struct bell_blob *frame,
+                                                      struct bell_ws_variants *variants);
 /*
  * Ends the session at the next tick, since somebody else's publish may be walking its subscribers
  * now; till then nothing more is sent. For what nobody waits to be told: a message that the caller

@@ -12,6 +12,7 @@
 enum {
     FIN_BIT = 0x80,
     DEFLATED_BIT = 0x40, /* RSV1 */
+    OPCODE_BITS = 0x0f,
     MASK_BIT = 0x80,
     LENGTH_7_BITS_MAX = 125,
     LENGTH_16_BITS = 126,
@@ -73,6 +74,15 @@ size_t bell_ws_encoder_write_frame(char *out, enum bell_ws_opcode opcode, bell_s
         (void)bell_ws_mask_apply(to, payload.n, key);
     }
     return header_size + payload.n;
+}
+
+bell_slice bell_ws_encoder_payload(bell_slice frame, enum bell_ws_opcode *opcode)
+{
+    assert(frame.n >= 2);
+    const uint8_t *h = (const uint8_t *)frame.p;
+    size_t size = h[1] == LENGTH_64_BITS ? 10 : h[1] == LENGTH_16_BITS ? 4 : 2;
+    *opcode = (enum bell_ws_opcode)(h[0] & OPCODE_BITS);
+    return bell_slice_make(frame.p + size, frame.n - size);
 }
 
 bell_status bell_ws_encoder_write_close(char out[BELL_WS_CONTROL_MAX_BYTES], uint16_t code,

@@ -35,6 +35,10 @@ void bell_ws_encoder_mark_deflated(char *header);
 size_t bell_ws_encoder_write_frame(char *out, enum bell_ws_opcode opcode, bell_slice payload,
                                    const uint8_t *key);
 
+/* The payload of a frame that bell_ws_encoder_write_frame has written without a key, and its
+ * opcode. */
+bell_slice bell_ws_encoder_payload(bell_slice frame, enum bell_ws_opcode *opcode);
+
 /*
  * Writes the payload of a Close frame, *size bytes. A Close frame without a code (the answer to
  * one without, 1005) has an empty payload and needs no call.

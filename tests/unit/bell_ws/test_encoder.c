@@ -104,6 +104,23 @@ static void writes_an_empty_frame(void **state)
 }
 
 /* RFC 6455 section 5.5.1: two bytes of code in network order, then the reason. */
+static void finds_the_payload_of_a_frame_again(void **state)
+{
+    (void)state;
+    static const size_t SIZES[] = {0, 1, 125, 126, 127, 65535, 65536, 70000};
+    static char payload[70000];
+    static char frame[BELL_WS_HEADER_MAX_BYTES + sizeof payload];
+    for (size_t i = 0; i < BELL_ARRAY_LEN(SIZES); i++) {
+        enum bell_ws_opcode opcode = BELL_WS_CONTINUATION;
+        memset(payload, 'a' + (int)i, SIZES[i]);
+        size_t n = bell_ws_encoder_write_frame(frame, i % 2 == 0 ? BELL_WS_TEXT : BELL_WS_BINARY,
+                                               bell_slice_make(payload, SIZES[i]), NULL);
+        bell_slice found = bell_ws_encoder_payload(bell_slice_make(frame, n), &opcode);
+        assert_int_equal(opcode, i % 2 == 0 ? BELL_WS_TEXT : BELL_WS_BINARY);
+        assert_true(bell_slice_equal(found, bell_slice_make(payload, SIZES[i])));
+    }
+}
+
 static void writes_a_close_payload(void **state)
 {
     (void)state;
@@ -160,6 +177,7 @@ int main(void)
         cmocka_unit_test(writes_the_frames_of_the_rfc),
         cmocka_unit_test(masks_a_payload_that_stands_where_it_belongs),
         cmocka_unit_test(writes_an_empty_frame),
+        cmocka_unit_test(finds_the_payload_of_a_frame_again),
         cmocka_unit_test(writes_a_close_payload),
         cmocka_unit_test(refuses_a_reason_of_more_than_123_bytes),
         cmocka_unit_test(refuses_codes_and_reasons_that_must_not_be_sent),
