@@ -27,7 +27,7 @@ enum {
 };
 
 struct run {
-    size_t max_message_bytes;
+    bell_ws_limits limits;
     uint64_t events_hash; /* of all events with their payloads */
     size_t events;
     bool stops; /* every event says stop */
@@ -59,7 +59,7 @@ static bool add_event(struct run *r, char kind, uint16_t number, bell_slice payl
 static bool on_message(bell_message_type type, bell_slice data, void *user)
 {
     struct run *r = user;
-    FUZZ_CHECK(data.n <= r->max_message_bytes);
+    FUZZ_CHECK(data.n <= r->limits.max_message_bytes);
     FUZZ_CHECK(type == BELL_BINARY || bell_utf8_is_valid(data));
     return add_event(r, 'm', (uint16_t)type, data);
 }
@@ -90,7 +90,7 @@ static bool on_deflated(bell_message_type type, bell_slice payload, void *user)
 {
     struct run *r = user;
     FUZZ_CHECK(r->allows_deflate);
-    FUZZ_CHECK(payload.n <= r->max_message_bytes + r->max_message_bytes / 8 + 1024);
+    FUZZ_CHECK(payload.n <= r->limits.max_message_bytes + r->limits.max_message_bytes / 8 + 1024);
     return add_event(r, 'z', (uint16_t)type, payload);
 }
 
@@ -104,7 +104,7 @@ static void feed_piece(struct bell_ws_assembler *a, struct run *r, const uint8_t
     memcpy(copy, bytes, n);
     bell_ws_input in = {copy, n};
     do {
-        r->st = bell_ws_assembler_feed(a, &in, &EVENTS, r);
+        r->st = bell_ws_assembler_feed(a, &in, &r->limits, &EVENTS, r);
     } while (r->st == BELL_ECLOSED);
     FUZZ_CHECK(in.n == 0);
     free(copy);
@@ -115,13 +115,13 @@ static struct run run_stream(const uint8_t *stream, size_t n, uint8_t choice, ui
 {
     bool is_small = (choice & 2) != 0;
     struct run r = {
-        .max_message_bytes = is_small ? SMALL_MESSAGE_BYTES : LARGE_LIMIT_BYTES,
+        .limits = {is_small ? SMALL_FRAME_BYTES : LARGE_LIMIT_BYTES,
+                   is_small ? SMALL_MESSAGE_BYTES : LARGE_LIMIT_BYTES},
         .stops = seed != 0 && (choice & 4) != 0,
         .allows_deflate = (choice & 8) != 0,
     };
     struct bell_ws_assembler a;
-    bell_ws_assembler_init(&a, (choice & 1) != 0 ? BELL_WS_CLIENT : BELL_WS_SERVER,
-                           is_small ? SMALL_FRAME_BYTES : LARGE_LIMIT_BYTES, r.max_message_bytes);
+    bell_ws_assembler_init(&a, (choice & 1) != 0 ? BELL_WS_CLIENT : BELL_WS_SERVER);
     if (r.allows_deflate) {
         bell_ws_assembler_allow_deflate(&a);
     }

@@ -87,7 +87,7 @@ static struct run run_stream(const uint8_t *stream, size_t n, uint8_t choice, ui
                     .is_masked = !is_client,
                     .allows_deflate = (choice & 4) != 0};
     struct bell_ws_decoder d;
-    bell_ws_decoder_init(&d, is_client ? BELL_WS_CLIENT : BELL_WS_SERVER, limit);
+    bell_ws_decoder_init(&d, is_client ? BELL_WS_CLIENT : BELL_WS_SERVER);
     if (r.allows_deflate) {
         bell_ws_decoder_allow_deflate(&d);
     }
@@ -102,7 +102,7 @@ static struct run run_stream(const uint8_t *stream, size_t n, uint8_t choice, ui
         FUZZ_CHECK(copy != NULL);
         memcpy(copy, stream + at, piece);
         bell_ws_input in = {copy, piece};
-        r.st = bell_ws_decoder_feed(&d, &in, check_part, &r);
+        r.st = bell_ws_decoder_feed(&d, &in, limit, check_part, &r);
         FUZZ_CHECK(r.st != BELL_OK || in.n == 0);
         free(copy);
     }

@@ -74,7 +74,7 @@ void conn_init(struct conn *c, struct client *l, const struct conn_events *event
 {
     *c = (struct conn){.fd = -1, .client = l, .events = events, .user = user};
     bell_buf_init(&c->out, OUT_MAX_BYTES);
-    bell_ws_assembler_init(&c->assembler, BELL_WS_CLIENT, MESSAGE_MAX_BYTES, MESSAGE_MAX_BYTES);
+    bell_ws_assembler_init(&c->assembler, BELL_WS_CLIENT);
 }
 
 /* Gives back what belongs to one connecting, but for the place in the list of the turn. */
@@ -88,7 +88,7 @@ static void release(struct conn *c)
     c->wants_write = false;
     bell_buf_clear(&c->out);
     bell_ws_assembler_finish(&c->assembler);
-    bell_ws_assembler_init(&c->assembler, BELL_WS_CLIENT, MESSAGE_MAX_BYTES, MESSAGE_MAX_BYTES);
+    bell_ws_assembler_init(&c->assembler, BELL_WS_CLIENT);
 }
 
 void conn_finish(struct conn *c)
@@ -298,6 +298,8 @@ static bool on_close(uint16_t code, bell_slice reason, void *user)
     return true;
 }
 
+static const bell_ws_limits LIMITS = {MESSAGE_MAX_BYTES, MESSAGE_MAX_BYTES};
+
 static const bell_ws_events WS_EVENTS = {
     .on_message = on_message, .on_ping = on_ping, .on_pong = on_pong, .on_close = on_close};
 
@@ -320,7 +322,7 @@ static bool read_some(struct conn *c)
         return false;
     }
     int fd = c->fd;
-    bell_status st = bell_ws_assembler_feed(&c->assembler, &in, &WS_EVENTS, c);
+    bell_status st = bell_ws_assembler_feed(&c->assembler, &in, &LIMITS, &WS_EVENTS, c);
     if (c->fd != fd || c->state == CONN_CLOSED || st == BELL_ECLOSED) {
         return false;
     }

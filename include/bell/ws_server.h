@@ -116,7 +116,8 @@ typedef struct {
     size_t max_frame_bytes;   /* one frame's payload as it comes, compressed or not; above: Close
                                  1009. Default 1 MiB */
     size_t max_queue_bytes;   /* waiting to be sent to one peer; above: Close 1013. One message is
-                                 taken whatever its size while no other waits. Default 4 MiB */
+                                 taken whatever its size while no other waits. Less than 4 GiB
+                                 whatever is set. Default 4 MiB */
     uint32_t max_queue_messages; /* likewise, counted. Default 65,536 */
     uint32_t heartbeat_ms; /* a Ping after so much silence of the peer; 0 = never. Default 30,000 */
     uint32_t

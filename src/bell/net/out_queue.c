@@ -78,6 +78,11 @@ bool bell_out_queue_is_empty(const struct bell_out_queue *q)
     return q->tail == NULL;
 }
 
+static bool fits(const struct bell_out_queue *q, size_t more)
+{
+    return more <= UINT32_MAX - q->bytes;
+}
+
 static bool tail_has_room(const struct bell_out_queue *q, size_t need)
 {
     if (q->tail == NULL || q->tail->is_kept) {
@@ -98,7 +103,7 @@ static void blob_append(struct bell_blob *b, bell_slice s)
 bell_status bell_out_queue_copy(struct bell_out_queue *q, bell_slice head, bell_slice payload)
 {
     size_t need;
-    if (!bell_size_add(head.n, payload.n, &need)) {
+    if (!bell_size_add(head.n, payload.n, &need) || !fits(q, need)) {
         return BELL_ENOMEM;
     }
     if (!tail_has_room(q, need)) {
@@ -116,7 +121,7 @@ bell_status bell_out_queue_copy(struct bell_out_queue *q, bell_slice head, bell_
     blob_append(q->tail->blob, payload);
     q->tail->frames++;
     q->frames++;
-    q->bytes += need;
+    q->bytes += (uint32_t)need;
     return BELL_OK;
 }
 
@@ -126,14 +131,14 @@ bell_status bell_out_queue_share(struct bell_out_queue *q, struct bell_blob *blo
     if (q->tail != NULL && blob->size < SHARE_FROM_BYTES) {
         return bell_out_queue_copy(q, bell_slice_make(blob->bytes, blob->size), BELL_LIT(""));
     }
-    struct bell_out_node *node = node_append(q, blob);
+    struct bell_out_node *node = fits(q, blob->size) ? node_append(q, blob) : NULL;
     if (node == NULL) {
         return BELL_ENOMEM;
     }
     (void)bell_blob_ref(blob);
     node->frames = 1;
     q->frames++;
-    q->bytes += blob->size;
+    q->bytes += (uint32_t)blob->size;
     return BELL_OK;
 }
 
@@ -150,7 +155,7 @@ int bell_out_queue_gather(const struct bell_out_queue *q, struct iovec *pieces, 
 void bell_out_queue_consume(struct bell_out_queue *q, size_t count)
 {
     assert(count <= q->bytes);
-    q->bytes -= count;
+    q->bytes -= (uint32_t)count;
     struct bell_out_node *head;
     while ((head = head_of(q)) != NULL) {
         size_t left = left_of(head);
@@ -190,7 +195,7 @@ void bell_out_queue_drop_unsent(struct bell_out_queue *q)
     for (struct bell_out_node *n = head_of(q); n != NULL && (n->is_kept || n->sent_bytes > 0);
          n = next_of(q, n)) {
         kept.tail = n;
-        kept.bytes += left_of(n);
+        kept.bytes += (uint32_t)left_of(n);
         kept.frames += n->frames;
     }
     if (kept.tail == NULL) {

@@ -2,7 +2,8 @@
  * Out queue: what waits to be sent to one peer, in order.
  *
  * Frames come whole. Small ones that only this peer gets are put together in one blob; shared ones
- * are queued by reference. An empty queue holds no memory. Belongs to its stream's loop thread.
+ * are queued by reference. An empty queue holds no memory; a full one 4 GiB. Belongs to its
+ * stream's loop thread.
  */
 #ifndef BELL_NET_OUT_QUEUE_H
 #define BELL_NET_OUT_QUEUE_H
@@ -20,14 +21,15 @@ struct bell_out_node;
 
 struct bell_out_queue {
     struct bell_out_node *tail; /* (owned) last of a ring, so its next is the first; NULL: empty */
-    size_t bytes;               /* waiting, what is sent of the first left out */
+    uint32_t bytes;             /* waiting, what is sent of the first left out */
     uint32_t frames;            /* waiting or partly sent */
 };
 
 void bell_out_queue_finish(struct bell_out_queue *q);
 bool bell_out_queue_is_empty(const struct bell_out_queue *q);
 /*
- * Appends head and payload as one frame, copied. BELL_ENOMEM: nothing was appended.
+ * Appends head and payload as one frame, copied. BELL_ENOMEM: nothing was appended, for want of
+ * memory or since it would be 4 GiB.
  */
 BELL_NODISCARD bell_status bell_out_queue_copy(struct bell_out_queue *q, bell_slice head,
                                                bell_slice payload);

@@ -40,6 +40,7 @@ struct bell_connection {
     uint32_t generation; /* of this use of the slot */
     uint8_t phase;       /* enum bell_connection_phase */
     uint8_t request_number; /* HTTP: counts answers, so that a late one finds its own request */
+    uint8_t subprotocol;    /* WEBSOCKET: 1 + index in the server's list; 0 = none */
     bool has_answered;      /* HTTP: silence is that of a kept connection, not of a new one */
     union {
         struct bell_connection *next_free; /* FREE: of the slab */

@@ -337,8 +337,8 @@ size_t bell_ws_queued_bytes(struct bell_ws_server *ws, bell_conn conn)
 bell_slice bell_ws_subprotocol(struct bell_ws_server *ws, bell_conn conn)
 {
     const struct bell_connection *c = find_mine(ws, conn);
-    return c == NULL || c->u.ws.subprotocol == 0 ? bell_slice_make(NULL, 0)
-                                                 : ws->subprotocols[c->u.ws.subprotocol - 1];
+    return c == NULL || c->subprotocol == 0 ? bell_slice_make(NULL, 0)
+                                            : ws->subprotocols[c->subprotocol - 1];
 }
 
 bell_slice bell_ws_peer_address(struct bell_ws_server *ws, bell_conn conn)

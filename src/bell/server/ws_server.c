@@ -94,6 +94,7 @@ bell_status bell_ws_server_create(const struct bell_component *component,
     }
     ws->component = *component;
     ws->options = *o;
+    ws->limits = (bell_ws_limits){o->max_frame_bytes, o->max_message_bytes};
     bell_status st = subprotocols_copy(ws, o);
     if (st != BELL_OK) {
         bell_ws_server_destroy(ws);

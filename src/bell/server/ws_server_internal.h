@@ -7,6 +7,7 @@
 #include "bell/guard.h"
 #include "bell/server/io_server_internal.h"
 #include "bell/server/ws_packer.h"
+#include "bell/ws/assembler.h"
 #include "bell/topic/topic.h"
 #include "bell/ws_server.h"
 
@@ -37,6 +38,7 @@ struct bell_ws_loop {
 struct bell_ws_server {
     struct bell_component component;
     bell_ws_options options;
+    bell_ws_limits limits;    /* the same, for assemblers */
     bell_slice *subprotocols; /* (owned) texts too */
     size_t subprotocol_count;
     struct bell_guard *guards[BELL_WS_MAX_GUARDS]; /* (owned) */

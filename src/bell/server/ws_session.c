@@ -366,7 +366,8 @@ void bell_ws_session_on_receive(struct bell_connection *c, char *bytes, size_t n
         .on_deflated = on_deflated,
     };
     bell_ws_input in = {bytes, n};
-    bell_status st = bell_ws_assembler_feed(&c->u.ws.assembler, &in, &EVENTS, c);
+    bell_status st =
+        bell_ws_assembler_feed(&c->u.ws.assembler, &in, &c->u.ws.server->limits, &EVENTS, c);
     if (st == BELL_OK || st == BELL_ECLOSED) {
         return;
     }
@@ -476,13 +477,12 @@ void bell_ws_session_begin(struct bell_connection *c, struct bell_ws_server *ser
     bell_conn handle = bell_connection_handle(c);
     char room[BELL_ADDRESS_TEXT_BYTES];
     ws->server = server;
-    ws->subprotocol = subprotocol;
+    c->subprotocol = subprotocol;
     ws->deflate = deflate;
     ws->state = BELL_WS_OPEN;
     ws->ping_ms = (uint32_t)c->stream.loop->now_ms;
     bell_out_queue_keep(&c->stream.out);
-    bell_ws_assembler_init(&ws->assembler, BELL_WS_SERVER, server->options.max_frame_bytes,
-                           server->options.max_message_bytes);
+    bell_ws_assembler_init(&ws->assembler, BELL_WS_SERVER);
     if (deflate.server_bits != 0) {
         bell_ws_assembler_allow_deflate(&ws->assembler);
     }

@@ -38,11 +38,12 @@ struct bell_ws_session {
     struct bell_ws_contexts *contexts; /* (owned) NULL without context takeover, and until used */
     uint32_t ping_ms;              /* when the last Ping of ours went out, or the session began */
     bell_ws_deflate_terms deflate; /* what was agreed on about compression */
-    int8_t doom;                   /* DOOMED: bell_status, why */
-    uint8_t state : 7;             /* enum bell_ws_state */
-    bool is_above_mark : 1;        /* the queue has passed half of its limit: receiving pauses */
-    uint8_t closer;                /* CLOSING: bell_close_origin of our Close frame */
-    uint8_t subprotocol;           /* 1 + index in the server's list; 0 = none */
+    union {
+        int8_t doom;    /* DOOMED: bell_status, why */
+        uint8_t closer; /* CLOSING: bell_close_origin of our Close frame */
+    };
+    uint8_t state : 7;      /* enum bell_ws_state */
+    bool is_above_mark : 1; /* the queue has passed half of its limit: receiving pauses */
 };
 
 /* The 101 is queued: starts the session in c->u.ws, tells guards and component, reads on in rest.

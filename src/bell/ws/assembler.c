@@ -23,6 +23,7 @@ struct bell_ws_partial {
 /* One call of feed, for the decoder's callback. */
 struct feed {
     struct bell_ws_assembler *assembler;
+    const bell_ws_limits *limits;
     const bell_ws_events *events;
     void *user;
 };
@@ -30,11 +31,10 @@ struct feed {
 /* Stops the decoder after the peer's Close frame; never leaves this file. */
 static const bell_status PEER_HAS_CLOSED = BELL_ESTATE;
 
-void bell_ws_assembler_init(struct bell_ws_assembler *a, enum bell_ws_role role,
-                            size_t max_frame_bytes, size_t max_message_bytes)
+void bell_ws_assembler_init(struct bell_ws_assembler *a, enum bell_ws_role role)
 {
-    *a = (struct bell_ws_assembler){.max_message_bytes = max_message_bytes};
-    bell_ws_decoder_init(&a->decoder, role, max_frame_bytes);
+    *a = (struct bell_ws_assembler){0};
+    bell_ws_decoder_init(&a->decoder, role);
     bell_utf8_init(&a->utf8);
 }
 
@@ -44,11 +44,11 @@ void bell_ws_assembler_allow_deflate(struct bell_ws_assembler *a)
 }
 
 /* Payload of all frames of the message under way. */
-static uint64_t message_limit(const struct bell_ws_assembler *a)
+static uint64_t message_limit(const struct feed *f)
 {
-    size_t most = a->max_message_bytes;
-    if (a->is_deflated && !(bell_size_add(most, most / 8, &most) &&
-                            bell_size_add(most, DEFLATED_MORE_BYTES, &most))) {
+    size_t most = f->limits->max_message_bytes;
+    if (f->assembler->is_deflated && !(bell_size_add(most, most / 8, &most) &&
+                                       bell_size_add(most, DEFLATED_MORE_BYTES, &most))) {
         most = SIZE_MAX;
     }
     return most;
@@ -131,8 +131,9 @@ static bell_status hold(struct bell_ws_partial **held, bell_slice bytes, uint64_
 }
 
 /* A data frame's header has come: may it stand here, and may the message become so long? */
-static bell_status begin_data_frame(struct bell_ws_assembler *a, const bell_ws_part *part)
+static bell_status begin_data_frame(const struct feed *f, const bell_ws_part *part)
 {
+    struct bell_ws_assembler *a = f->assembler;
     bool is_continuation = part->opcode == BELL_WS_CONTINUATION;
     /* Section 5.4: a message begins with its type, goes on with continuations; none interleave. */
     if (is_continuation != (a->type != 0)) {
@@ -144,7 +145,7 @@ static bell_status begin_data_frame(struct bell_ws_assembler *a, const bell_ws_p
     }
     /* Frame lengths are below 2^63, so the sum does not overflow. */
     uint64_t held = a->message == NULL ? 0 : a->message->n;
-    if (held + part->payload.n + part->left_bytes > message_limit(a)) {
+    if (held + part->payload.n + part->left_bytes > message_limit(f)) {
         return fail(a, BELL_ELIMIT, BELL_WS_CLOSE_TOO_BIG);
     }
     return BELL_OK;
@@ -181,7 +182,7 @@ static bell_status take_data(const struct feed *f, const bell_ws_part *part)
 {
     struct bell_ws_assembler *a = f->assembler;
     if (part->is_first) {
-        bell_status st = begin_data_frame(a, part);
+        bell_status st = begin_data_frame(f, part);
         if (st != BELL_OK) {
             return st;
         }
@@ -195,7 +196,7 @@ static bell_status take_data(const struct feed *f, const bell_ws_part *part)
     }
     if (part->payload.n > 0) {
         uint64_t held = a->message == NULL ? 0 : a->message->n;
-        uint64_t most = part->fin ? held + part->payload.n + part->left_bytes : message_limit(a);
+        uint64_t most = part->fin ? held + part->payload.n + part->left_bytes : message_limit(f);
         if (hold(&a->message, part->payload, most) != BELL_OK) {
             return fail(a, BELL_ENOMEM, BELL_WS_CLOSE_INTERNAL_ERROR);
         }
@@ -264,12 +265,13 @@ static bell_status on_part(const bell_ws_part *part, void *user)
 }
 
 bell_status bell_ws_assembler_feed(struct bell_ws_assembler *a, bell_ws_input *in,
-                                   const bell_ws_events *events, void *user)
+                                   const bell_ws_limits *limits, const bell_ws_events *events,
+                                   void *user)
 {
     bell_status st = PEER_HAS_CLOSED;
     if (!a->has_ended) {
-        struct feed f = {a, events, user};
-        st = bell_ws_decoder_feed(&a->decoder, in, on_part, &f);
+        struct feed f = {a, limits, events, user};
+        st = bell_ws_decoder_feed(&a->decoder, in, limits->max_frame_bytes, on_part, &f);
         if (st == BELL_OK || st == BELL_ECLOSED) {
             return st; /* after BELL_ECLOSED neither a nor in may be there any more */
         }

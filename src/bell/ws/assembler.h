@@ -27,10 +27,15 @@
 
 struct bell_ws_partial;
 
+/* In bytes of payload. */
+typedef struct {
+    uint64_t max_frame_bytes;
+    size_t max_message_bytes; /* what its frames hold together */
+} bell_ws_limits;
+
 /* All fields are private. */
 struct bell_ws_assembler {
     struct bell_ws_decoder decoder;
-    size_t max_message_bytes;
     struct bell_ws_partial *message; /* (owned) what has come of a message; NULL while nothing */
     struct bell_ws_partial
         *control;          /* (owned) what has come of a control frame; NULL while nothing */
@@ -64,9 +69,8 @@ typedef struct {
     bool (*on_deflated)(bell_message_type type, bell_slice payload, void *user);
 } bell_ws_events;
 
-/* Limits in bytes of payload; a message is what its frames hold together. Allocates nothing. */
-void bell_ws_assembler_init(struct bell_ws_assembler *a, enum bell_ws_role role,
-                            size_t max_frame_bytes, size_t max_message_bytes);
+/* Allocates nothing. */
+void bell_ws_assembler_init(struct bell_ws_assembler *a, enum bell_ws_role role);
 /*
  * permessage-deflate was agreed on. What is compressed may be an eighth and 1 KiB longer than the
  * limit of a message: random bytes grow by a little, and each fragment by an empty block.
@@ -76,8 +80,8 @@ void bell_ws_assembler_allow_deflate(struct bell_ws_assembler *a);
 void bell_ws_assembler_finish(struct bell_ws_assembler *a);
 
 /*
- * Uses up *in and calls events (borrowed for the call). Payloads are unmasked in place: the bytes
- * behind *in change.
+ * Uses up *in and calls events. They and limits are borrowed for the call. Payloads are unmasked in
+ * place: the bytes behind *in change.
  *
  * BELL_OK      all of *in was used, or ignored since the peer's Close frame or an error came before
  * BELL_ECLOSED a callback said stop; *in is what follows its event
@@ -89,6 +93,7 @@ void bell_ws_assembler_finish(struct bell_ws_assembler *a);
  * (section 7.1.7), and what was held of a message is freed already.
  */
 BELL_NODISCARD bell_status bell_ws_assembler_feed(struct bell_ws_assembler *a, bell_ws_input *in,
+                                                  const bell_ws_limits *limits,
                                                   const bell_ws_events *events, void *user);
 
 /* The code to close with after an error of feed: 1002, 1007, 1009 or 1011; else 0. */

@@ -20,7 +20,7 @@ enum {
     LENGTH_64_BITS = 127,
 };
 
-static_assert(sizeof(struct bell_ws_decoder) <= 40, "idle connections stay small");
+static_assert(sizeof(struct bell_ws_decoder) <= 32, "idle connections stay small");
 
 /* What a header says, as far as it has come. */
 typedef struct {
@@ -28,13 +28,9 @@ typedef struct {
     size_t size_bytes; /* of the header itself; 0 until it has come whole */
 } header;
 
-void bell_ws_decoder_init(struct bell_ws_decoder *d, enum bell_ws_role role,
-                          uint64_t max_frame_bytes)
+void bell_ws_decoder_init(struct bell_ws_decoder *d, enum bell_ws_role role)
 {
-    *d = (struct bell_ws_decoder){
-        .max_frame_bytes = max_frame_bytes,
-        .is_client = role == BELL_WS_CLIENT,
-    };
+    *d = (struct bell_ws_decoder){.is_client = role == BELL_WS_CLIENT};
 }
 
 void bell_ws_decoder_allow_deflate(struct bell_ws_decoder *d)
@@ -113,7 +109,8 @@ static bool read_length(const uint8_t *h, size_t n, header *out)
 }
 
 /* Checks the n bytes of a header that have come, each rule as early as it can be told. */
-static bell_status check_header(struct bell_ws_decoder *d, const uint8_t *h, size_t n, header *out)
+static bell_status check_header(struct bell_ws_decoder *d, const uint8_t *h, size_t n,
+                                uint64_t max_frame_bytes, header *out)
 {
     *out = (header){0};
     if (!is_first_byte_right(d, h[0])) {
@@ -129,7 +126,7 @@ static bell_status check_header(struct bell_ws_decoder *d, const uint8_t *h, siz
         return BELL_OK;
     }
     /* A control frame is small already, and a Close frame must get through any limit. */
-    if (out->payload_bytes > d->max_frame_bytes && !bell_ws_opcode_is_control(h[0] & OPCODE_BITS)) {
+    if (out->payload_bytes > max_frame_bytes && !bell_ws_opcode_is_control(h[0] & OPCODE_BITS)) {
         d->close_code = BELL_WS_CLOSE_TOO_BIG;
         return BELL_ELIMIT;
     }
@@ -159,7 +156,8 @@ static void begin_frame(struct bell_ws_decoder *d, const uint8_t *h, const heade
 }
 
 /* BELL_OK: a header was used up and the frame has begun. BELL_EAGAIN: all input was put aside. */
-static bell_status take_header(struct bell_ws_decoder *d, bell_ws_input *in)
+static bell_status take_header(struct bell_ws_decoder *d, bell_ws_input *in,
+                               uint64_t max_frame_bytes)
 {
     size_t held = d->header_bytes;
     size_t n = in->n;
@@ -173,7 +171,7 @@ static bell_status take_header(struct bell_ws_decoder *d, bell_ws_input *in)
         n = held + taken;
     }
     header head;
-    bell_status st = check_header(d, h, n, &head);
+    bell_status st = check_header(d, h, n, max_frame_bytes, &head);
     if (st != BELL_OK) {
         return st;
     }
@@ -213,12 +211,12 @@ static bell_status give_part(struct bell_ws_decoder *d, bell_ws_input *in, bool 
 }
 
 bell_status bell_ws_decoder_feed(struct bell_ws_decoder *d, bell_ws_input *in,
-                                 bell_ws_part_fn on_part, void *user)
+                                 uint64_t max_frame_bytes, bell_ws_part_fn on_part, void *user)
 {
     assert(d->close_code == 0);
     while (in->n > 0) {
         bool is_first = d->left_bytes == 0;
-        bell_status st = is_first ? take_header(d, in) : BELL_OK;
+        bell_status st = is_first ? take_header(d, in, max_frame_bytes) : BELL_OK;
         if (st == BELL_OK) {
             st = give_part(d, in, is_first, on_part, user);
         } else if (st == BELL_EAGAIN) {

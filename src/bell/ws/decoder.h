@@ -15,9 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* All fields are private. 40 bytes, since every idle connection has one. */
+/* All fields are private. 32 bytes, since every idle connection has one. */
 struct bell_ws_decoder {
-    uint64_t max_frame_bytes;                 /* payload of one frame */
     uint64_t left_bytes;                      /* payload of this frame, still to come */
     uint16_t close_code;                      /* 0 until an error */
     uint8_t header[BELL_WS_HEADER_MAX_BYTES]; /* a header of which only the beginning has come */
@@ -50,27 +49,28 @@ typedef struct {
  */
 typedef bell_status (*bell_ws_part_fn)(const bell_ws_part *part, void *user);
 
-/* Frames that announce more than max_frame_bytes are refused. There is nothing to finish. */
-void bell_ws_decoder_init(struct bell_ws_decoder *d, enum bell_ws_role role,
-                          uint64_t max_frame_bytes);
+/* There is nothing to finish. */
+void bell_ws_decoder_init(struct bell_ws_decoder *d, enum bell_ws_role role);
 /* permessage-deflate was agreed on: from now on RSV1 may stand on the first frame of a message, and
  * still nowhere else (RFC 7692 section 6). */
 void bell_ws_decoder_allow_deflate(struct bell_ws_decoder *d);
 
 /*
- * Uses up *in as far as it can and calls the part callback for every piece. Payloads are unmasked
+ * Uses up *in as far as it can and calls the part callback for every piece. Frames that announce
+ * a payload of more than max_frame_bytes are refused. Payloads are unmasked
  * in place: the bytes behind *in change.
  *
  * BELL_OK      all of *in was used
  * BELL_EPROTO  the peer broke section 5; bell_ws_decoder_close_code tells how to answer
- * BELL_ELIMIT  a frame announces more than the limit given at init; likewise
+ * BELL_ELIMIT  a frame announces more than the limit; likewise
  * else         what the callback returned; *in is what follows the part it was given, and feeding
  *              it goes on there
  *
  * After BELL_EPROTO and BELL_ELIMIT of its own the decoder must not be fed again.
  */
 BELL_NODISCARD bell_status bell_ws_decoder_feed(struct bell_ws_decoder *d, bell_ws_input *in,
-                                                bell_ws_part_fn on_part, void *user);
+                                                uint64_t max_frame_bytes, bell_ws_part_fn on_part,
+                                                void *user);
 
 /* After a failure of its own: 1002 or 1009; else 0. */
 uint16_t bell_ws_decoder_close_code(const struct bell_ws_decoder *d);

@@ -162,6 +162,29 @@ static void dropping_keeps_what_was_to_be_kept(void **state)
     }
 }
 
+/* One blob of which nobody has touched the memory stands for all of them. */
+static void four_gib_are_too_many(void **state)
+{
+    (void)state;
+    enum { BLOB_BYTES = 64 * 1024 * 1024, FITTING = 63 };
+    struct bell_out_queue q = {0};
+    struct bell_blob *b = bell_blob_create(BLOB_BYTES);
+    assert_non_null(b);
+    b->size = BLOB_BYTES;
+    for (int i = 0; i < FITTING; i++) {
+        assert_int_equal(bell_out_queue_share(&q, b), BELL_OK);
+    }
+    assert_int_equal(bell_out_queue_share(&q, b), BELL_ENOMEM);
+    b->size = BLOB_BYTES - 1; /* and one byte less fits */
+    assert_int_equal(bell_out_queue_share(&q, b), BELL_OK);
+    assert_int_equal(q.bytes, UINT32_MAX);
+    assert_int_equal(q.frames, FITTING + 1);
+    assert_int_equal(bell_out_queue_copy(&q, BELL_LIT("x"), BELL_LIT("")), BELL_ENOMEM);
+    bell_out_queue_finish(&q);
+    bell_blob_unref(b);
+    assert_int_equal(bell_mem_live(), 0);
+}
+
 static void a_failed_allocation_appends_nothing(void **state)
 {
     (void)state;
@@ -196,6 +219,7 @@ int main(void)
         cmocka_unit_test(a_shared_blob_is_never_written_to),
         cmocka_unit_test(dropping_keeps_what_is_partly_sent),
         cmocka_unit_test(dropping_keeps_what_was_to_be_kept),
+        cmocka_unit_test(four_gib_are_too_many),
         cmocka_unit_test(a_failed_allocation_appends_nothing),
         cmocka_unit_test(an_empty_queue_holds_no_memory),
     };

@@ -195,14 +195,14 @@ static bool on_deflated(bell_message_type type, bell_slice payload, void *user)
 const bell_ws_events script_events = {on_message, on_ping, on_pong, on_close, on_deflated};
 
 /* A piece gets its own block of exactly its size, so that sanitizers see any step beyond it. */
-static bell_status feed_piece(struct bell_ws_assembler *a, struct bell_buf *result,
-                              bell_slice piece)
+static bell_status feed_piece(struct bell_ws_assembler *a, const struct script_limits *limits,
+                              struct bell_buf *result, bell_slice piece)
 {
     char *copy = malloc(piece.n + (piece.n == 0));
     assert(copy != NULL);
     memcpy(copy, piece.p, piece.n);
     bell_ws_input in = {copy, piece.n};
-    bell_status st = bell_ws_assembler_feed(a, &in, &script_events, result);
+    bell_status st = bell_ws_assembler_feed(a, &in, &limits->bytes, &script_events, result);
     assert(in.n == 0 && in.p == copy + piece.n);
     free(copy);
     return st;
@@ -212,7 +212,7 @@ void script_run(struct bell_buf *result, enum bell_ws_role role, const struct sc
                 bell_slice stream, size_t cut_at, size_t then_bytes)
 {
     struct bell_ws_assembler a;
-    bell_ws_assembler_init(&a, role, limits->max_frame_bytes, limits->max_message_bytes);
+    bell_ws_assembler_init(&a, role);
     if (limits->allows_deflate) {
         bell_ws_assembler_allow_deflate(&a);
     }
@@ -223,7 +223,7 @@ void script_run(struct bell_buf *result, enum bell_ws_role role, const struct sc
             piece = then_bytes == 0 ? stream.n - at : then_bytes;
         }
         piece = piece < stream.n - at ? piece : stream.n - at;
-        st = feed_piece(&a, result, (bell_slice){stream.p + at, piece});
+        st = feed_piece(&a, limits, result, (bell_slice){stream.p + at, piece});
     }
     if (st != BELL_OK) {
         bell_status printed =

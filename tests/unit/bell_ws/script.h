@@ -51,8 +51,7 @@ void raw_frame_write(struct bell_buf *out, const struct raw_frame *frame);
 void result_append(struct bell_buf *out, const char *name, bell_slice payload);
 
 struct script_limits {
-    size_t max_frame_bytes;
-    size_t max_message_bytes;
+    bell_ws_limits bytes;
     bool allows_deflate;
 };
 

@@ -16,7 +16,7 @@
 
 enum { BUF_MAX_BYTES = 1 << 24, CUT_EVERYWHERE_MAX_BYTES = 600 };
 
-static const struct script_limits WIDE = {1 << 24, 1 << 24, false};
+static const struct script_limits WIDE = {{1 << 24, 1 << 24}, false};
 
 struct script_case {
     const char *script;
@@ -268,12 +268,12 @@ static size_t fails_after(const char *script, const struct script_limits *limits
     bell_buf_init(&stream, BUF_MAX_BYTES);
     bell_buf_init(&result, BUF_MAX_BYTES);
     script_write(&stream, BELL_WS_SERVER, script);
-    bell_ws_assembler_init(&a, BELL_WS_SERVER, limits->max_frame_bytes, limits->max_message_bytes);
+    bell_ws_assembler_init(&a, BELL_WS_SERVER);
     size_t fed = 0;
     bell_status st = BELL_OK;
     while (st == BELL_OK && fed < stream.n) {
         bell_ws_input in = {stream.p + fed, 1};
-        st = bell_ws_assembler_feed(&a, &in, &script_events, &result);
+        st = bell_ws_assembler_feed(&a, &in, &limits->bytes, &script_events, &result);
         fed++;
     }
     bell_ws_assembler_finish(&a);
@@ -286,7 +286,7 @@ static size_t fails_after(const char *script, const struct script_limits *limits
 static void fails_with_the_first_byte_that_is_wrong(void **state)
 {
     (void)state;
-    static const struct script_limits SMALL = {1000, 10, false};
+    static const struct script_limits SMALL = {{1000, 10}, false};
     static const struct {
         const char *script;
         size_t after;
@@ -310,7 +310,7 @@ static void fails_with_the_first_byte_that_is_wrong(void **state)
 static void closes_with_1009_above_the_message_limit(void **state)
 {
     (void)state;
-    static const struct script_limits TEN = {1 << 20, 10, false};
+    static const struct script_limits TEN = {{1 << 20, 10}, false};
     static const struct script_case CASES[] = {
         {"B*9", "binary:xxxxxxxxx|"},
         {"B*10", "binary:xxxxxxxxxx|"},
@@ -330,7 +330,7 @@ static void closes_with_1009_above_the_message_limit(void **state)
 static void closes_with_1009_above_the_frame_limit(void **state)
 {
     (void)state;
-    static const struct script_limits FIVE = {5, 100, false};
+    static const struct script_limits FIVE = {{5, 100}, false};
     static const struct script_case CASES[] = {
         {"B*4|B*5", "binary:xxxx|binary:xxxxx|"},
         {"B*5|B*6", "binary:xxxxx|fail:1009"},
@@ -344,7 +344,7 @@ static void closes_with_1009_above_the_frame_limit(void **state)
 static void takes_messages_of_no_limit_but_memory(void **state)
 {
     (void)state;
-    static const struct script_limits NONE = {SIZE_MAX, SIZE_MAX, false};
+    static const struct script_limits NONE = {{SIZE_MAX, SIZE_MAX}, false};
     static const struct script_case CASES[] = {
         {"b*10|C*10", "binary:xxxxxxxxxxxxxxxxxxxx|"},
         {"T*70000|t:a|C:b", "text:x*70000|text:ab|"},

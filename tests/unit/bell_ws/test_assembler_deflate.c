@@ -20,8 +20,8 @@
 
 enum { BUF_MAX_BYTES = 1 << 24, CUT_EVERYWHERE_MAX_BYTES = 300 };
 
-static const struct script_limits WIDE = {1 << 24, 1 << 24, true};
-static const struct script_limits NOT_AGREED = {1 << 24, 1 << 24, false};
+static const struct script_limits WIDE = {{1 << 24, 1 << 24}, true};
+static const struct script_limits NOT_AGREED = {{1 << 24, 1 << 24}, false};
 
 struct script_case {
     const char *script;
@@ -112,7 +112,7 @@ static void closes_with_1002_when_it_was_not_agreed_on(void **state)
 static void closes_with_1009_when_more_is_compressed_than_a_message_can_need(void **state)
 {
     (void)state;
-    static const struct script_limits LIMITS = {1 << 20, 800, true};
+    static const struct script_limits LIMITS = {{1 << 20, 800}, true};
     static const struct script_case CASES[] = {
         {"Y*1923|Y*1924", "zbinary:x*1923|zbinary:x*1924|"},
         {"Y*1924|Y*1925", "zbinary:x*1924|fail:1009"},
@@ -128,7 +128,7 @@ static void closes_with_1009_when_more_is_compressed_than_a_message_can_need(voi
 static void closes_with_1009_above_the_frame_limit_compressed_or_not(void **state)
 {
     (void)state;
-    static const struct script_limits LIMITS = {100, 1000, true};
+    static const struct script_limits LIMITS = {{100, 1000}, true};
     static const struct script_case CASES[] = {
         {"Y*99|Y*100", "zbinary:x*99|zbinary:x*100|"},
         {"Y*101", "fail:1009"},
@@ -140,7 +140,7 @@ static void closes_with_1009_above_the_frame_limit_compressed_or_not(void **stat
 static void an_endless_limit_has_room_for_an_eighth_more(void **state)
 {
     (void)state;
-    static const struct script_limits NONE = {SIZE_MAX, SIZE_MAX, true};
+    static const struct script_limits NONE = {{SIZE_MAX, SIZE_MAX}, true};
     static const struct script_case CASES[] = {
         {"y*10|C*10|Y:a", "zbinary:xxxxxxxxxxxxxxxxxxxx|zbinary:a|"}};
     check_cases(&NONE, CASES, BELL_ARRAY_LEN(CASES));
@@ -204,11 +204,12 @@ static void inflates_the_same_however_it_is_cut(void **state)
             bell_buf_clear(&payload);
             assert_int_equal(bell_ws_deflater_run(d, BELL_LIT(TEXT), true, &payload), BELL_OK);
             write_fragments(&stream, bell_buf_slice(&payload), size);
-            bell_ws_assembler_init(&a, BELL_WS_SERVER, 1000, sizeof TEXT);
+            const bell_ws_limits limits = {1000, sizeof TEXT};
+            bell_ws_assembler_init(&a, BELL_WS_SERVER);
             bell_ws_assembler_allow_deflate(&a);
             for (size_t at = 0; at < stream.n; at += piece) {
                 bell_ws_input in = {stream.p + at, piece < stream.n - at ? piece : stream.n - at};
-                assert_int_equal(bell_ws_assembler_feed(&a, &in, &EVENTS, &r), BELL_OK);
+                assert_int_equal(bell_ws_assembler_feed(&a, &in, &limits, &EVENTS, &r), BELL_OK);
             }
             assert_int_equal(r.messages, ++expected);
             assert_true(bell_slice_equal(bell_buf_slice(&r.out), BELL_LIT(TEXT)));
@@ -233,10 +234,11 @@ static void holds_no_more_than_has_arrived(void **state)
     bell_buf_init(&stream, BUF_MAX_BYTES);
     bell_buf_init(&result, BUF_MAX_BYTES);
     script_write(&stream, BELL_WS_SERVER, "y*1000|c*1000");
-    bell_ws_assembler_init(&a, BELL_WS_SERVER, 1 << 20, 1 << 20);
+    const bell_ws_limits limits = {1 << 20, 1 << 20};
+    bell_ws_assembler_init(&a, BELL_WS_SERVER);
     bell_ws_assembler_allow_deflate(&a);
     bell_ws_input in = {stream.p, stream.n};
-    assert_int_equal(bell_ws_assembler_feed(&a, &in, &script_events, &result), BELL_OK);
+    assert_int_equal(bell_ws_assembler_feed(&a, &in, &limits, &script_events, &result), BELL_OK);
     assert_in_range(bell_ws_assembler_held_bytes(&a), 2000, 4100);
     bell_ws_assembler_finish(&a);
     bell_buf_finish(&stream);

@@ -24,13 +24,15 @@ struct peer {
     int64_t live_before;
 };
 
+static const bell_ws_limits LIMITS = {MESSAGE_MAX_BYTES, MESSAGE_MAX_BYTES};
+
 static void peer_open(struct peer *p, const char *script)
 {
     bell_buf_init(&p->stream, BUF_MAX_BYTES);
     script_write(&p->stream, BELL_WS_SERVER, script);
     p->in = (bell_ws_input){p->stream.p, p->stream.n};
     p->live_before = bell_mem_live();
-    bell_ws_assembler_init(&p->assembler, BELL_WS_SERVER, MESSAGE_MAX_BYTES, MESSAGE_MAX_BYTES);
+    bell_ws_assembler_init(&p->assembler, BELL_WS_SERVER);
 }
 
 static void peer_close(struct peer *p)
@@ -44,7 +46,7 @@ static void peer_close(struct peer *p)
 static bell_status feed(struct peer *p, size_t n, const bell_ws_events *events, void *user)
 {
     bell_ws_input piece = {p->in.p, n};
-    bell_status st = bell_ws_assembler_feed(&p->assembler, &piece, events, user);
+    bell_status st = bell_ws_assembler_feed(&p->assembler, &piece, &LIMITS, events, user);
     p->in.n -= (size_t)(piece.p - p->in.p);
     p->in.p = piece.p;
     return st;
@@ -219,8 +221,8 @@ static void gives_memory_back_on_failure_and_ignores_the_rest(void **state)
         size_t result_bytes = result.n;
         char more[] = "\x81\x80kkkk";
         bell_ws_input in = {more, 6};
-        assert_int_equal(bell_ws_assembler_feed(&p.assembler, &in, &script_events, &result),
-                         BELL_OK);
+        assert_int_equal(
+            bell_ws_assembler_feed(&p.assembler, &in, &LIMITS, &script_events, &result), BELL_OK);
         assert_int_equal(in.n, 0);
         assert_int_equal(result.n, result_bytes);
         assert_int_equal(bell_ws_assembler_close_code(&p.assembler), CASES[i].code);

@@ -248,7 +248,7 @@ static void round_of(enum bell_ws_role role, struct bell_buf *stream, struct bel
 static void check_cut(enum bell_ws_role role, bell_slice stream, bell_slice expected, size_t first,
                       size_t then)
 {
-    static const struct script_limits LIMITS = {MAX_FRAME_BYTES, MAX_MESSAGE_BYTES, false};
+    static const struct script_limits LIMITS = {{MAX_FRAME_BYTES, MAX_MESSAGE_BYTES}, false};
     struct bell_buf result;
     bell_buf_init(&result, BUF_MAX_BYTES);
     script_run(&result, role, &LIMITS, stream, first, then);

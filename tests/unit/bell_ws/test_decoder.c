@@ -54,7 +54,7 @@ static size_t decode(struct bell_buf *result, enum bell_ws_role role, uint64_t m
     struct bell_ws_decoder d;
     struct collector c = {.result = result};
     bell_buf_init(&c.frame, RESULT_MAX_BYTES);
-    bell_ws_decoder_init(&d, role, max_frame_bytes);
+    bell_ws_decoder_init(&d, role);
     assert_true(bell_ws_decoder_is_between_frames(&d));
     bell_status st = BELL_OK;
     size_t at = 0;
@@ -65,7 +65,7 @@ static size_t decode(struct bell_buf *result, enum bell_ws_role role, uint64_t m
         assert_non_null(copy);
         memcpy(copy, stream.p + at, piece);
         bell_ws_input in = {copy, piece};
-        st = bell_ws_decoder_feed(&d, &in, collect, &c);
+        st = bell_ws_decoder_feed(&d, &in, max_frame_bytes, collect, &c);
         at += piece;
         assert_true(st != BELL_OK || in.n == 0);
         free(copy);
@@ -317,8 +317,8 @@ static void unmasks_in_place(void **state)
     struct bell_ws_decoder d;
     struct seen s = {0};
     bell_ws_input in = {bytes, 11};
-    bell_ws_decoder_init(&d, BELL_WS_SERVER, NO_LIMIT);
-    assert_int_equal(bell_ws_decoder_feed(&d, &in, see, &s), BELL_OK);
+    bell_ws_decoder_init(&d, BELL_WS_SERVER);
+    assert_int_equal(bell_ws_decoder_feed(&d, &in, NO_LIMIT, see, &s), BELL_OK);
     assert_ptr_equal(s.payload, bytes + 6);
     assert_memory_equal(bytes + 6, "Hello", 5);
 }
@@ -329,13 +329,13 @@ static void tells_a_frame_as_soon_as_its_header_is_there(void **state)
     char bytes[] = "\x82\xfe\x01\x00kkkk";
     struct bell_ws_decoder d;
     struct seen s = {0};
-    bell_ws_decoder_init(&d, BELL_WS_SERVER, NO_LIMIT);
+    bell_ws_decoder_init(&d, BELL_WS_SERVER);
     bell_ws_input in = {bytes, 7};
-    assert_int_equal(bell_ws_decoder_feed(&d, &in, see, &s), BELL_OK);
+    assert_int_equal(bell_ws_decoder_feed(&d, &in, NO_LIMIT, see, &s), BELL_OK);
     assert_int_equal(s.count, 0);
     assert_false(bell_ws_decoder_is_between_frames(&d));
     in.n = 1;
-    assert_int_equal(bell_ws_decoder_feed(&d, &in, see, &s), BELL_OK);
+    assert_int_equal(bell_ws_decoder_feed(&d, &in, NO_LIMIT, see, &s), BELL_OK);
     assert_int_equal(s.count, 1);
     assert_false(bell_ws_decoder_is_between_frames(&d));
 }
@@ -349,15 +349,15 @@ static void stops_when_the_callback_says_so_and_goes_on_later(void **state)
     struct bell_ws_decoder d;
     struct seen s = {.answer = BELL_ECLOSED};
     bell_ws_input in = {stream.p, stream.n};
-    bell_ws_decoder_init(&d, BELL_WS_SERVER, NO_LIMIT);
-    assert_int_equal(bell_ws_decoder_feed(&d, &in, see, &s), BELL_ECLOSED);
+    bell_ws_decoder_init(&d, BELL_WS_SERVER);
+    assert_int_equal(bell_ws_decoder_feed(&d, &in, NO_LIMIT, see, &s), BELL_ECLOSED);
     assert_int_equal(s.count, 1);
     assert_memory_equal(s.payload, "one", 3);
     assert_ptr_equal(in.p, stream.p + 9);
     assert_int_equal(bell_ws_decoder_close_code(&d), 0);
     assert_true(bell_ws_decoder_is_between_frames(&d));
     s.answer = BELL_OK;
-    assert_int_equal(bell_ws_decoder_feed(&d, &in, see, &s), BELL_OK);
+    assert_int_equal(bell_ws_decoder_feed(&d, &in, NO_LIMIT, see, &s), BELL_OK);
     assert_int_equal(s.count, 3);
     assert_memory_equal(s.payload, "three", 5);
     bell_buf_finish(&stream);
@@ -383,8 +383,8 @@ static void callback_that_stops_may_free_decoder_and_input(void **state)
     memcpy(bytes, "\x81\x81kkkk\x00\x81\x81kkkk\x00", 14);
     bell_ws_input in = {bytes, 14};
     void *blocks[] = {d, bytes};
-    bell_ws_decoder_init(d, BELL_WS_SERVER, NO_LIMIT);
-    assert_int_equal(bell_ws_decoder_feed(d, &in, free_all, blocks), BELL_ECLOSED);
+    bell_ws_decoder_init(d, BELL_WS_SERVER);
+    assert_int_equal(bell_ws_decoder_feed(d, &in, NO_LIMIT, free_all, blocks), BELL_ECLOSED);
 }
 
 static void is_small_enough_for_idle_connections(void **state)
