@@ -98,9 +98,12 @@ static void uring_destroy(struct bell_io *io)
     io_uring_queue_exit(&io->ring);
     (void)close(io->wake_fd);
     for (uint32_t i = 0; i < io->slot_count; i++) {
-        bell_uring_held_drop(&io->slots[i]);
+        bell_uring_held_drop(bell_uring_slot_at(io, i));
     }
-    bell_mem_free(io->slots);
+    for (uint32_t i = 0; i < io->chunk_count; i++) {
+        bell_mem_free(io->chunks[i]);
+    }
+    bell_mem_free(io->chunks);
     bell_uring_buffers_free(io);
     bell_mem_free(io);
 }
@@ -131,13 +134,13 @@ static bell_status uring_open(struct bell_io *io, struct bell_io_handle *h, int 
 
 static bell_status uring_receive(struct bell_io *io, struct bell_io_handle *h, bool on)
 {
-    struct bell_uring_slot *s = &io->slots[h->slot];
+    struct bell_uring_slot *s = bell_uring_slot_at(io, h->slot);
     h->is_receiving = on;
     if (!on) {
         if (h->kind == BELL_IO_STREAM) {
             bell_uring_watch(io, s);
         }
-        return s->is_armed ? bell_uring_cancel(io, bell_uring_shot_of(s), h->slot) : BELL_OK;
+        return s->is_armed ? bell_uring_cancel(io, bell_uring_shot_of(s), s) : BELL_OK;
     }
     if (s->held != NULL || s->has_end) {
         bell_uring_list(io, s); /* that first */
@@ -150,7 +153,7 @@ static bell_status uring_receive(struct bell_io *io, struct bell_io_handle *h, b
 static bell_status uring_send(struct bell_io *io, struct bell_io_handle *h,
                               const struct iovec *pieces, int count, size_t *sent)
 {
-    struct bell_uring_slot *s = &io->slots[h->slot];
+    struct bell_uring_slot *s = bell_uring_slot_at(io, h->slot);
     *sent = 0;
     if (count > 1 && io->gather_count == GATHERS && bell_uring_submit(io) != BELL_OK) {
         return BELL_EIO;
@@ -168,9 +171,8 @@ static bell_status uring_send(struct bell_io *io, struct bell_io_handle *h,
         g->message = (struct msghdr){.msg_iov = g->pieces, .msg_iovlen = (size_t)count};
         io_uring_prep_sendmsg(sqe, h->fd, &g->message, MSG_DONTWAIT | MSG_NOSIGNAL);
     }
-    io_uring_sqe_set_data64(sqe, bell_uring_user_data(io, OP_SEND, h->slot));
+    io_uring_sqe_set_data64(sqe, bell_uring_user_data(OP_SEND, s));
     s->send = SEND_QUEUED;
-    s->send_batch = io->batch;
     io->must_not_wait = true;
     return BELL_EAGAIN;
 }
@@ -178,16 +180,16 @@ static bell_status uring_send(struct bell_io *io, struct bell_io_handle *h,
 static void uring_close(struct bell_io *io, struct bell_io_handle *h)
 {
     if (h->slot != NO_SLOT) {
-        struct bell_uring_slot *s = &io->slots[h->slot];
+        struct bell_uring_slot *s = bell_uring_slot_at(io, h->slot);
         /* From another thread the ring is about to be destroyed, which ends all operations. */
         if (io->is_enabled && pthread_equal(io->owner, pthread_self()) != 0) {
-            if (s->send == SEND_QUEUED && s->send_batch == io->batch) {
+            if (s->send == SEND_QUEUED) {
                 (void)bell_uring_submit(io); /* its bytes may go when we return */
             }
             /* A socket lives on as long as an operation refers to it. */
-            if ((s->is_armed && bell_uring_cancel(io, bell_uring_shot_of(s), h->slot) != BELL_OK) ||
-                (s->is_watched && bell_uring_cancel(io, OP_WATCH, h->slot) != BELL_OK) ||
-                (s->send == SEND_POLLING && bell_uring_cancel(io, OP_POLL, h->slot) != BELL_OK)) {
+            if ((s->is_armed && bell_uring_cancel(io, bell_uring_shot_of(s), s) != BELL_OK) ||
+                (s->is_watched && bell_uring_cancel(io, OP_WATCH, s) != BELL_OK) ||
+                (s->send == SEND_POLLING && bell_uring_cancel(io, OP_POLL, s) != BELL_OK)) {
                 (void)shutdown(h->fd, SHUT_RDWR); /* ends them too */
             }
         }
@@ -223,7 +225,6 @@ static bell_status submit_rest(struct bell_io *io)
     if (!bell_uring_is_submitted(io)) {
         return bell_uring_submit(io);
     }
-    io->batch++;
     io->gather_count = 0;
     return BELL_OK;
 }

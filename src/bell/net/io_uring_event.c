@@ -47,21 +47,20 @@ static void tell_received(struct bell_io *io, struct bell_io_handle *h, bell_sta
 }
 
 /* What was held is told first, as far as receiving is not stopped again meanwhile. */
-static void tell_held(struct bell_io *io, uint32_t slot)
+static void tell_held(struct bell_io *io, struct bell_uring_slot *s)
 {
-    struct bell_io_handle *h = io->slots[slot].handle;
-    uint32_t generation = io->slots[slot].generation;
+    struct bell_io_handle *h = s->handle;
+    uint32_t generation = s->generation;
     size_t told = 0;
-    struct bell_uring_held *held = io->slots[slot].held;
-    io->slots[slot].held = NULL;
-    while (held != NULL && told < held->n && io->slots[slot].generation == generation &&
-           io->slots[slot].handle != NULL && h->is_receiving) {
+    struct bell_uring_held *held = s->held;
+    s->held = NULL;
+    while (held != NULL && told < held->n && s->generation == generation && s->handle != NULL &&
+           h->is_receiving) {
         size_t n = held->n - told;
         n = n < BELL_IO_MAX_RECEIVE_BYTES ? n : BELL_IO_MAX_RECEIVE_BYTES;
         tell_received(io, h, BELL_OK, held->bytes + told, n);
         told += n;
     }
-    struct bell_uring_slot *s = &io->slots[slot];
     bool is_there = s->generation == generation && s->handle != NULL;
     if (held != NULL && is_there && told < held->n &&
         hold(s, held->bytes + told, held->n - told) != BELL_OK) {
@@ -243,19 +242,16 @@ void bell_uring_on_completion(struct bell_io *io, const struct io_uring_cqe *cqe
 
 void bell_uring_look_at_listed(struct bell_io *io)
 {
-    uint32_t slot = io->listed;
+    uint32_t list = io->listed; /* whoever is listed meanwhile waits for the next turn */
     io->listed = NO_SLOT;
-    while (slot != NO_SLOT) {
-        uint32_t next = io->slots[slot].next_listed;
-        io->slots[slot].is_listed = false;
-        if (io->slots[slot].handle != NULL && io->slots[slot].handle->is_receiving) {
-            tell_held(io, slot);
+    struct bell_uring_slot *s;
+    while ((s = bell_uring_unlist(io, &list)) != NULL) {
+        if (s->handle->is_receiving) {
+            tell_held(io, s);
         }
-        struct bell_uring_slot *s = &io->slots[slot];
         if (s->handle != NULL && s->handle->is_receiving && !s->is_armed && s->held == NULL &&
             bell_uring_arm(io, s) != BELL_OK) {
             bell_uring_list(io, s);
         }
-        slot = next;
     }
 }

@@ -17,7 +17,7 @@ enum {
     COMPLETIONS = 8192,
     GATHERS = 64, /* sends of several pieces in one submission; more submit earlier */
     BUFFER_GROUP = 0,
-    FIRST_SLOTS = 64,
+    CHUNK_SLOTS = 256,
     NO_SLOT = (1 << 28) - 1,
 };
 
@@ -40,8 +40,9 @@ static const uint32_t BUFFER_STAYS = 1U << 4; /* IORING_CQE_F_BUF_MORE */
 /* What a completion is of: the upper bits of its user data. */
 enum bell_uring_operation { OP_NONE, OP_WAKE, OP_ACCEPT, OP_RECEIVE, OP_WATCH, OP_SEND, OP_POLL };
 
-/* user data: [operation:4][generation:32][slot:28] */
+/* user data: [operation:4][8][generation:24][slot:28] */
 enum { SLOT_BITS = 28, OPERATION_SHIFT = 60 };
+static const uint32_t GENERATION_MASK = (1U << 24) - 1;
 
 enum send_state { SEND_NONE, SEND_QUEUED, SEND_POLLING };
 
@@ -51,22 +52,17 @@ struct bell_uring_held {
     size_t n;
 };
 
-/* One per connection: packed. */
+/* One per connection: packed into 24 bytes. */
 struct bell_uring_slot {
     struct bell_io_handle *handle; /* (borrowed) NULL while free */
     struct bell_uring_held *held;  /* (owned) NULL while nothing is held */
-    uint32_t generation;
-    union {
-        uint32_t next_free;  /* while free */
-        uint32_t send_batch; /* SEND_QUEUED: in which submission */
-    };
-    uint32_t next_listed;
-    uint8_t send : 2; /* enum send_state */
-    bool
-        is_armed : 1; /* a multishot operation is in the kernel, or asked to end and not yet over */
-    bool is_listed : 1;  /* to be looked at before the next wait; outlives the handle */
+    uint32_t generation : 24;
+    uint8_t send : 2;    /* enum send_state */
+    bool is_armed : 1;   /* a multishot operation is in the kernel, or asked to end and not over */
+    bool is_listed : 1;  /* to be looked at before the next wait; a closed one is free after that */
     bool is_watched : 1; /* receiving is stopped: the kernel tells when the peer is dead */
     bool has_end : 1;    /* the peer's end came while receiving was stopped */
+    uint32_t next;       /* while listed, or while free and not listed */
 };
 
 /* A send of several pieces; the kernel reads it at submission. */
@@ -91,12 +87,11 @@ struct bell_io {
     int wake_fd;
     uint64_t wake_count; /* the kernel reads into it */
     pthread_t owner;     /* once enabled */
-    uint32_t batch;      /* counts submissions */
     uint32_t gather_count;
-    int own_fd;                    /* last one accepted: known to be blocking */
-    struct bell_uring_slot *slots; /* (owned) slot_capacity of them */
-    uint32_t slot_capacity;
-    uint32_t slot_count; /* of those, in use now or before */
+    int own_fd;                      /* last one accepted: known to be blocking */
+    struct bell_uring_slot **chunks; /* (owned) of CHUNK_SLOTS each, which never move */
+    uint32_t chunk_count;
+    uint32_t slot_count; /* in use now or before */
     uint32_t free_slot;
     uint32_t listed; /* first of those to be looked at, or NO_SLOT */
     struct bell_uring_gather gathers[GATHERS];
@@ -104,17 +99,15 @@ struct bell_io {
 
 /* ---- handles ---- */
 
-static inline uint32_t bell_uring_index_of(const struct bell_io *io,
-                                           const struct bell_uring_slot *s)
+static inline struct bell_uring_slot *bell_uring_slot_at(const struct bell_io *io, uint32_t slot)
 {
-    return (uint32_t)(s - io->slots);
+    return &io->chunks[slot / CHUNK_SLOTS][slot % CHUNK_SLOTS];
 }
 
-static inline uint64_t bell_uring_user_data(const struct bell_io *io, enum bell_uring_operation op,
-                                            uint32_t slot)
+static inline uint64_t bell_uring_user_data(enum bell_uring_operation op,
+                                            const struct bell_uring_slot *s)
 {
-    uint64_t generation = slot == NO_SLOT ? 0 : io->slots[slot].generation;
-    return (uint64_t)op << OPERATION_SHIFT | generation << SLOT_BITS | slot;
+    return (uint64_t)op << OPERATION_SHIFT | (uint64_t)s->generation << SLOT_BITS | s->handle->slot;
 }
 
 static inline enum bell_uring_operation bell_uring_operation_of(uint64_t data)
@@ -125,8 +118,8 @@ static inline enum bell_uring_operation bell_uring_operation_of(uint64_t data)
 /* The slot a completion is of, NULL when its handle was closed since. */
 static inline struct bell_uring_slot *bell_uring_slot_of(struct bell_io *io, uint64_t data)
 {
-    struct bell_uring_slot *s = &io->slots[data & NO_SLOT];
-    return s->generation == (uint32_t)(data >> SLOT_BITS) && s->handle != NULL ? s : NULL;
+    struct bell_uring_slot *s = bell_uring_slot_at(io, data & NO_SLOT);
+    return s->generation == (data >> SLOT_BITS & GENERATION_MASK) && s->handle != NULL ? s : NULL;
 }
 
 /* The kind of the operation that goes on until stopped. */
@@ -140,6 +133,8 @@ BELL_NODISCARD bell_status bell_uring_slot_take(struct bell_io *io, struct bell_
 void bell_uring_slot_give(struct bell_io *io, struct bell_io_handle *h);
 /* To be looked at before the next wait (bell_uring_look_at_listed). */
 void bell_uring_list(struct bell_io *io, struct bell_uring_slot *s);
+/* The next one of a list that still has a handle, which is not listed any more; NULL at the end. */
+struct bell_uring_slot *bell_uring_unlist(struct bell_io *io, uint32_t *list);
 
 /* ---- what goes to the kernel ---- */
 
@@ -167,7 +162,7 @@ struct io_uring_sqe *bell_uring_next_sqe(struct bell_io *io);
 BELL_NODISCARD bell_status bell_uring_arm(struct bell_io *io, struct bell_uring_slot *s);
 /* The last completion of op, which says that it was cancelled, still comes. BELL_ENOMEM. */
 BELL_NODISCARD bell_status bell_uring_cancel(struct bell_io *io, enum bell_uring_operation op,
-                                             uint32_t slot);
+                                             const struct bell_uring_slot *s);
 /* Tells when the socket takes bytes again. BELL_ENOMEM. */
 BELL_NODISCARD bell_status bell_uring_poll_arm(struct bell_io *io, struct bell_uring_slot *s);
 /* Tells when the socket is dead in both directions, while nothing is received. */

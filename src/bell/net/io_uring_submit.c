@@ -13,16 +13,20 @@
 
 static bell_status slots_grow(struct bell_io *io)
 {
-    uint32_t capacity = io->slot_capacity == 0 ? FIRST_SLOTS : io->slot_capacity * 2;
-    if (capacity >= NO_SLOT) {
+    if (io->slot_count + CHUNK_SLOTS >= NO_SLOT) {
         return BELL_ENOMEM;
     }
-    struct bell_uring_slot *slots = bell_mem_resize(io->slots, capacity * sizeof *slots);
-    if (slots == NULL) {
+    struct bell_uring_slot **chunks =
+        bell_mem_resize(io->chunks, (io->chunk_count + 1) * sizeof *chunks);
+    if (chunks == NULL) {
         return BELL_ENOMEM;
     }
-    io->slots = slots;
-    io->slot_capacity = capacity;
+    io->chunks = chunks;
+    chunks[io->chunk_count] = bell_mem_zalloc_array(CHUNK_SLOTS, sizeof **chunks);
+    if (chunks[io->chunk_count] == NULL) {
+        return BELL_ENOMEM;
+    }
+    io->chunk_count++;
     return BELL_OK;
 }
 
@@ -30,38 +34,57 @@ bell_status bell_uring_slot_take(struct bell_io *io, struct bell_io_handle *h)
 {
     uint32_t slot = io->free_slot;
     if (slot != NO_SLOT) {
-        io->free_slot = io->slots[slot].next_free;
+        io->free_slot = bell_uring_slot_at(io, slot)->next;
     } else {
-        if (io->slot_count == io->slot_capacity && slots_grow(io) != BELL_OK) {
+        if (io->slot_count == io->chunk_count * CHUNK_SLOTS && slots_grow(io) != BELL_OK) {
             return BELL_ENOMEM;
         }
         slot = io->slot_count++;
-        io->slots[slot] = (struct bell_uring_slot){0};
     }
-    struct bell_uring_slot *s = &io->slots[slot];
-    *s = (struct bell_uring_slot){.handle = h,
-                                  .generation = s->generation + 1,
-                                  .next_listed = s->next_listed,
-                                  .is_listed = s->is_listed};
+    struct bell_uring_slot *s = bell_uring_slot_at(io, slot);
+    uint32_t generation = s->generation + 1U;
+    *s = (struct bell_uring_slot){.handle = h, .generation = generation & GENERATION_MASK};
     h->slot = slot & NO_SLOT;
     return BELL_OK;
 }
 
+static void to_free(struct bell_io *io, uint32_t slot)
+{
+    bell_uring_slot_at(io, slot)->next = io->free_slot;
+    io->free_slot = slot;
+}
+
 void bell_uring_slot_give(struct bell_io *io, struct bell_io_handle *h)
 {
-    struct bell_uring_slot *s = &io->slots[h->slot];
+    struct bell_uring_slot *s = bell_uring_slot_at(io, h->slot);
     bell_uring_held_drop(s);
     s->handle = NULL;
-    s->next_free = io->free_slot;
-    io->free_slot = h->slot;
+    if (!s->is_listed) {
+        to_free(io, h->slot);
+    }
+}
+
+struct bell_uring_slot *bell_uring_unlist(struct bell_io *io, uint32_t *list)
+{
+    while (*list != NO_SLOT) {
+        uint32_t slot = *list;
+        struct bell_uring_slot *s = bell_uring_slot_at(io, slot);
+        *list = s->next;
+        s->is_listed = false;
+        if (s->handle != NULL) {
+            return s;
+        }
+        to_free(io, slot);
+    }
+    return NULL;
 }
 
 void bell_uring_list(struct bell_io *io, struct bell_uring_slot *s)
 {
     if (!s->is_listed) {
         s->is_listed = true;
-        s->next_listed = io->listed;
-        io->listed = bell_uring_index_of(io, s);
+        s->next = io->listed;
+        io->listed = s->handle->slot;
         io->must_not_wait = true;
     }
 }
@@ -74,7 +97,6 @@ bell_status bell_uring_submit(struct bell_io *io)
     do {
         n = io_uring_submit_and_get_events(&io->ring);
     } while (!bell_uring_is_submitted(io) && (n >= 0 || bell_uring_may_go_on(-n)));
-    io->batch++;
     io->gather_count = 0;
     return bell_uring_is_submitted(io) ? BELL_OK : BELL_EIO;
 }
@@ -96,27 +118,26 @@ bell_status bell_uring_arm(struct bell_io *io, struct bell_uring_slot *s)
     }
     if (s->handle->kind == BELL_IO_LISTENER) {
         io_uring_prep_multishot_accept(sqe, s->handle->fd, NULL, NULL, SOCK_CLOEXEC);
-        io_uring_sqe_set_data64(sqe,
-                                bell_uring_user_data(io, OP_ACCEPT, bell_uring_index_of(io, s)));
+        io_uring_sqe_set_data64(sqe, bell_uring_user_data(OP_ACCEPT, s));
     } else {
         io_uring_prep_recv_multishot(sqe, s->handle->fd, NULL, 0, 0);
         sqe->flags |= IOSQE_BUFFER_SELECT;
         sqe->buf_group = BUFFER_GROUP;
-        io_uring_sqe_set_data64(sqe,
-                                bell_uring_user_data(io, OP_RECEIVE, bell_uring_index_of(io, s)));
+        io_uring_sqe_set_data64(sqe, bell_uring_user_data(OP_RECEIVE, s));
     }
     s->is_armed = true;
     return BELL_OK;
 }
 
-bell_status bell_uring_cancel(struct bell_io *io, enum bell_uring_operation op, uint32_t slot)
+bell_status bell_uring_cancel(struct bell_io *io, enum bell_uring_operation op,
+                              const struct bell_uring_slot *s)
 {
     struct io_uring_sqe *sqe = bell_uring_next_sqe(io);
     if (sqe == NULL) {
         return BELL_ENOMEM;
     }
-    io_uring_prep_cancel64(sqe, bell_uring_user_data(io, op, slot), 0);
-    io_uring_sqe_set_data64(sqe, bell_uring_user_data(io, OP_NONE, NO_SLOT));
+    io_uring_prep_cancel64(sqe, bell_uring_user_data(op, s), 0);
+    io_uring_sqe_set_data64(sqe, (uint64_t)OP_NONE << OPERATION_SHIFT);
     return BELL_OK;
 }
 
@@ -127,7 +148,7 @@ bell_status bell_uring_poll_arm(struct bell_io *io, struct bell_uring_slot *s)
         return BELL_ENOMEM;
     }
     io_uring_prep_poll_add(sqe, s->handle->fd, POLLOUT);
-    io_uring_sqe_set_data64(sqe, bell_uring_user_data(io, OP_POLL, bell_uring_index_of(io, s)));
+    io_uring_sqe_set_data64(sqe, bell_uring_user_data(OP_POLL, s));
     s->send = SEND_POLLING;
     s->handle->is_send_waiting = true;
     return BELL_OK;
@@ -139,8 +160,7 @@ void bell_uring_watch(struct bell_io *io, struct bell_uring_slot *s)
     if (sqe != NULL) {
         /* Errors and hang-ups are told whatever is asked for. */
         io_uring_prep_poll_add(sqe, s->handle->fd, 0);
-        io_uring_sqe_set_data64(sqe,
-                                bell_uring_user_data(io, OP_WATCH, bell_uring_index_of(io, s)));
+        io_uring_sqe_set_data64(sqe, bell_uring_user_data(OP_WATCH, s));
         s->is_watched = true;
     }
 }
@@ -150,7 +170,7 @@ void bell_uring_wake_arm(struct bell_io *io)
     struct io_uring_sqe *sqe = io->is_wake_armed ? NULL : bell_uring_next_sqe(io);
     if (sqe != NULL) {
         io_uring_prep_read(sqe, io->wake_fd, &io->wake_count, sizeof io->wake_count, 0);
-        io_uring_sqe_set_data64(sqe, bell_uring_user_data(io, OP_WAKE, NO_SLOT));
+        io_uring_sqe_set_data64(sqe, (uint64_t)OP_WAKE << OPERATION_SHIFT);
         io->is_wake_armed = true;
     }
 }
