@@ -3,9 +3,10 @@
 # missing it only looks, in a few milliseconds and without the network.
 #
 #   tools/setup.sh run|test|check
+#   tools/setup.sh bench             run, and what libbell is measured beside
 #
-# Each step includes the one before. Tools count wherever they come from; a package is asked for
-# only when its tool or library is not found.
+# Each step of the first line includes the one before. Tools count wherever they come from; a
+# package is asked for only when its tool or library is not found.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -69,6 +70,12 @@ look_for_test() {
     # Korean and Chinese texts must be seen to be laid out.
     has_package fonts-noto-cjk || { has fc-list && [ -n "$(fc-list :lang=ko family)" ]; } ||
         need fonts-noto-cjk
+}
+
+# Build folders that are there already must look again for what they can build.
+look_for_bench() {
+    need_library libwebsockets libwebsockets-dev
+    [ -z "$missing" ] || touch bench/ws/meson.build
 }
 
 look_for_check() {
@@ -164,11 +171,15 @@ check)
     look_for_test
     look_for_check
     ;;
+bench)
+    look_for_run
+    look_for_bench
+    ;;
 browser)
     find_browser || die 'no Chromium found: apt-get install chromium'
     exit 0
     ;;
-*) die "usage: tools/setup.sh run|test|check" ;;
+*) die "usage: tools/setup.sh run|test|check|bench" ;;
 esac
 
 install_missing
