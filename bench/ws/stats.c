@@ -1,9 +1,9 @@
 #include "stats.h"
 
 #include <dirent.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { FINE_BITS = 5, FINE = 1 << FINE_BITS, KIB = 1024, LINE_BYTES = 256 };
@@ -47,6 +47,25 @@ uint64_t stats_quantile_ns(const struct stats_spans *s, double share)
     return 0;
 }
 
+/* The number behind a word at the beginning of a line of a file; 0 when it is not there. */
+static uint64_t number_in(const char *path, const char *word)
+{
+    char line[LINE_BYTES];
+    uint64_t number = 0;
+    FILE *file = fopen(path, "re");
+    if (file == NULL) {
+        return 0;
+    }
+    while (fgets(line, sizeof line, file) != NULL) {
+        if (strncmp(line, word, strlen(word)) == 0) {
+            number = strtoull(line + strlen(word), NULL, 10);
+            break;
+        }
+    }
+    (void)fclose(file);
+    return number;
+}
+
 uint64_t stats_cpu_ns(pid_t pid)
 {
     char path[PATH_MAX];
@@ -57,16 +76,10 @@ uint64_t stats_cpu_ns(pid_t pid)
         return 0;
     }
     for (const struct dirent *task; (task = readdir(tasks)) != NULL;) {
-        uint64_t on_cpu_ns;
-        (void)snprintf(path, sizeof path, "/proc/%d/task/%s/schedstat", (int)pid, task->d_name);
-        FILE *file = task->d_name[0] == '.' ? NULL : fopen(path, "re");
-        if (file == NULL) {
-            continue; /* it has ended meanwhile */
+        if (task->d_name[0] != '.') {
+            (void)snprintf(path, sizeof path, "/proc/%d/task/%s/schedstat", (int)pid, task->d_name);
+            sum += number_in(path, ""); /* one that has ended meanwhile gives 0 */
         }
-        if (fscanf(file, "%" SCNu64, &on_cpu_ns) == 1) {
-            sum += on_cpu_ns;
-        }
-        (void)fclose(file);
     }
     (void)closedir(tasks);
     return sum;
@@ -75,19 +88,7 @@ uint64_t stats_cpu_ns(pid_t pid)
 uint64_t stats_rss_bytes(pid_t pid)
 {
     char path[PATH_MAX];
-    char line[LINE_BYTES];
-    uint64_t rss_kib = 0;
     /* The VmRSS of status may be off by some pages per core, which is much by connection. */
     (void)snprintf(path, sizeof path, "/proc/%d/smaps_rollup", (int)pid);
-    FILE *file = fopen(path, "re");
-    if (file == NULL) {
-        return 0;
-    }
-    while (fgets(line, sizeof line, file) != NULL && rss_kib == 0) {
-        if (sscanf(line, "Rss: %" SCNu64, &rss_kib) != 1) {
-            rss_kib = 0;
-        }
-    }
-    (void)fclose(file);
-    return rss_kib * KIB;
+    return number_in(path, "Rss:") * KIB;
 }
