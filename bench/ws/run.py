@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """make bench, the part of libbell: the same load against libbell and others, in turns.
 
-    bench/ws/run.py [--build build/release] [--scenario NAME…] [--servers NAME…] [--rounds 5] [--seconds 2]
+    bench/ws/run.py [--build build/release] [--scenario NAME…] [--servers NAME…] [--rounds 3] [--seconds 1.5]
                     [--cores 0,1] [--write] [--list]
 
 Each run starts a fresh server on one core and the load client on another. In a round every server
@@ -12,9 +12,11 @@ import argparse
 import json
 import os
 import pathlib
+import resource
 import subprocess
 import sys
 import tempfile
+import time
 
 import report
 from scenarios import IDLE_CONNECTIONS, is_meant, plan, SCENARIOS
@@ -69,14 +71,42 @@ def play_rounds(options, scenario, chosen):
     return {kind.name: results[kind.name] for kind in chosen if kind.name in results}, notes, problems
 
 
+def why_no_load(program: pathlib.Path) -> str:
+    if not program.exists():
+        return "the load client was not built (it needs liburing and zlib)"
+    # Nobody listens there: it gets no further when the kernel refuses it a ring.
+    tried = subprocess.run([program, "echo", "--port", "1"], capture_output=True, text=True)
+    return "the load client may not use io_uring" if "io_uring: set-up" in tried.stderr else ""
+
+
+class Others:
+    """What the rest of the machine did meanwhile: it takes time from what is measured."""
+
+    def __init__(self) -> None:
+        self.began = self.now()
+
+    @staticmethod
+    def now():
+        """Seconds: of the clock, of all cores busy, of our children, stolen by the host."""
+        fields = pathlib.Path("/proc/stat").read_text().splitlines()[0].split()[1:9]
+        user, nice, system, _, _, irq, softirq, stolen = (int(field) / os.sysconf("SC_CLK_TCK") for field in fields)
+        ours = sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_CHILDREN, resource.RUSAGE_SELF))
+        return time.monotonic(), user + nice + system + irq + softirq, ours, stolen
+
+    def line(self) -> str:
+        clock, busy, ours, stolen = (end - begin for begin, end in zip(self.began, self.now()))
+        return (f"- meanwhile other programs took {100 * max(0, busy - ours) / clock:.0f} % of a core, "
+                f"and the host {100 * stolen / clock:.0f} %")
+
+
 def read_options():
     names = [scenario.name for scenario in SCENARIOS]
     parser = argparse.ArgumentParser(description="Measures libbell beside others.")
     parser.add_argument("--build", default="build/release")
     parser.add_argument("--scenario", nargs="+", choices=names, default=names, metavar="NAME")
     parser.add_argument("--servers", nargs="+", metavar="NAME")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=2, help="measured in each run")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=1.5, help="measured in each run")
     parser.add_argument("--warm-up", type=float, default=0.5, help="seconds before")
     parser.add_argument("--idle", type=int, default=IDLE_CONNECTIONS, help="connections of open and idle-tls")
     parser.add_argument("--cores", help="of server and client; by default the first two there are")
@@ -104,15 +134,16 @@ def main() -> int:
         for kind in options.all_kinds.values():
             print(f"{kind.name:14} {kind.title}")
         return 0
-    if not options.load.exists():
-        print("bench: libbell is not measured, since the load client was not built (it needs liburing and zlib)")
+    why = why_no_load(options.load)
+    if why:
+        print(f"bench: libbell is not measured, since {why}")
         return 0
     chosen = [kind for name, kind in options.all_kinds.items() if options.servers is None or name in options.servers]
     titles = {kind.name: kind.title for kind in chosen}
     lines = ["## libbell beside others", "", *report.machine(),
              f"- {options.rounds} rounds, {options.seconds:g} s measured in each run, server on core "
-             f"{options.cores[0]}, client on core {options.cores[1]}, "
-             f"load before the start {os.getloadavg()[0]:.2f}", ""]
+             f"{options.cores[0]}, client on core {options.cores[1]}"]
+    others = Others()
     all_results, details, problems = [], [], []
     for scenario in SCENARIOS:
         if scenario.name in options.scenario:
@@ -120,7 +151,7 @@ def main() -> int:
             all_results.append((scenario, results))
             details += report.scenario_lines(scenario, options.idle, results, notes, titles)
             problems += wrong
-    lines += report.summary_lines(all_results, options.idle, titles) + details
+    lines += [others.line(), ""] + report.summary_lines(all_results, options.idle, titles) + details
     print("\n".join(lines))
     if options.write:
         report.write_section("load", lines)
