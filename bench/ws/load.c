@@ -144,7 +144,7 @@ static const struct scenario *arguments_read(int argc, char **argv, struct load_
 static struct load_span span_now(const struct load *l)
 {
     return (struct load_span){
-        .begin_ns = bell_clock_now_ns(),
+        .clock_ns = bell_clock_now_ns(),
         .server_cpu_ns = l->options->pid == 0 ? 0 : stats_cpu_ns(l->options->pid),
         .client_cpu_ns = stats_cpu_ns(getpid()),
     };
@@ -159,7 +159,7 @@ void load_end(struct load *l)
 {
     struct load_span now = span_now(l);
     l->took = (struct load_span){
-        .begin_ns = now.begin_ns - l->begin.begin_ns,
+        .clock_ns = now.clock_ns - l->begin.clock_ns,
         .server_cpu_ns = now.server_cpu_ns - l->begin.server_cpu_ns,
         .client_cpu_ns = now.client_cpu_ns - l->begin.client_cpu_ns,
     };
@@ -191,7 +191,7 @@ void load_run(struct load *l, bool (*is_idle)(const struct load *))
         client_turn(c, LOAD_TURN_MS);
         if (!l->is_measuring && !l->is_over && c->now_ns >= warm_ns) {
             load_begin(l);
-            over_ns = l->begin.begin_ns + (uint64_t)(l->options->seconds * NS_PER_S);
+            over_ns = l->begin.clock_ns + (uint64_t)(l->options->seconds * NS_PER_S);
             l->is_measuring = true;
         } else if (l->is_measuring && c->now_ns >= over_ns) {
             load_end(l);
@@ -203,7 +203,7 @@ void load_run(struct load *l, bool (*is_idle)(const struct load *))
 
 void load_print(const struct load *l, const char *scenario, const char *counted, const char *own)
 {
-    double seconds = (double)l->took.begin_ns / NS_PER_S;
+    double seconds = (double)l->took.clock_ns / NS_PER_S;
     printf("{%s\"scenario\": \"%s\", \"%s\": %" PRIu64 ", \"seconds\": %.6f, \"per_second\": %.1f, "
            "\"server_cpu_ns\": %" PRIu64 ", \"client_cpu_ns\": %" PRIu64,
            own, scenario, counted, l->messages, seconds,

@@ -19,9 +19,9 @@ struct load_options {
     pid_t pid;      /* of the server, whose processor time and memory is measured; 0 = unknown */
 };
 
-/* A span of time and what it took. */
+/* The clock and what has been used, at a moment or between two. */
 struct load_span {
-    uint64_t begin_ns;
+    uint64_t clock_ns;
     uint64_t server_cpu_ns;
     uint64_t client_cpu_ns;
 };
@@ -29,9 +29,9 @@ struct load_span {
 struct load {
     const struct load_options *options;
     struct client client;
-    struct load_span begin;
-    struct load_span took; /* begin_ns is the length here */
-    uint32_t next;         /* connection to be opened */
+    struct load_span begin; /* a moment */
+    struct load_span took;  /* since then */
+    uint32_t next;          /* connection to be opened */
     bool is_measuring;
     bool is_over; /* nothing new is begun */
     uint64_t messages;
