@@ -3,8 +3,11 @@
  *
  *     echo-server [--listen ADDR:PORT] [--threads N] [--max-message BYTES] [--subprotocol NAME]
  *                 [--handshake-timeout SECONDS] [--static DIR] [--relay] [--io uring|epoll]
+ *                 [--deflate] [--deflate-takeover] [--deflate-window BITS] [--deflate-level N]
+ *                 [--deflate-threshold BYTES]
  *
- * A value may also stand behind a "=".
+ * A value may also stand behind a "=". --deflate turns permessage-deflate on as the library does by
+ * default; the others, which change that, turn it on too.
  */
 #include <bell/bell.h>
 
@@ -29,6 +32,7 @@ struct settings {
     uint32_t threads;
     uint32_t handshake_timeout_s;
     bell_io_back_end back_end;
+    bell_ws_deflate_options deflate;
     bool relay;
 };
 
@@ -79,6 +83,24 @@ static bool number_parse(const char *text, uint64_t most, uint64_t *out)
     return true;
 }
 
+static bool deflate_set(bell_ws_deflate_options *deflate, const char *name, const char *value)
+{
+    uint64_t number = 0;
+    if (strcmp(name, "--deflate-window") == 0 && number_parse(value, 15, &number) && number >= 8) {
+        deflate->server_max_window_bits = (uint8_t)number;
+        deflate->client_max_window_bits = (uint8_t)number;
+    } else if (strcmp(name, "--deflate-level") == 0 && number_parse(value, 9, &number) &&
+               number > 0) {
+        deflate->level = (uint8_t)number;
+    } else if (strcmp(name, "--deflate-threshold") == 0 && number_parse(value, SIZE_MAX, &number)) {
+        deflate->threshold_bytes = number;
+    } else {
+        return false;
+    }
+    deflate->is_enabled = true;
+    return true;
+}
+
 static bool option_set(struct settings *s, const char *name, const char *value)
 {
     uint64_t number = 0;
@@ -101,6 +123,23 @@ static bool option_set(struct settings *s, const char *name, const char *value)
                number_parse(value, UINT32_MAX / 1000, &number) && number > 0) {
         s->handshake_timeout_s = (uint32_t)number;
     } else {
+        return deflate_set(&s->deflate, name, value);
+    }
+    return true;
+}
+
+/* Options without a value. */
+static bool switch_set(struct settings *s, const char *name)
+{
+    if (strcmp(name, "--relay") == 0) {
+        s->relay = true;
+    } else if (strcmp(name, "--deflate") == 0) {
+        s->deflate.is_enabled = true;
+    } else if (strcmp(name, "--deflate-takeover") == 0) {
+        s->deflate.is_enabled = true;
+        s->deflate.has_server_takeover = true;
+        s->deflate.has_client_takeover = true;
+    } else {
         return false;
     }
     return true;
@@ -109,8 +148,7 @@ static bool option_set(struct settings *s, const char *name, const char *value)
 static int settings_parse(struct settings *s, int argc, char **argv)
 {
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--relay") == 0) {
-            s->relay = true;
+        if (switch_set(s, argv[i])) {
             continue;
         }
         char name[MAX_NAME_BYTES];
@@ -142,9 +180,13 @@ static bell_status compose(const struct settings *s, struct bell_ws_server **ws,
     bell_io_options_init(&io_options);
     ws_options.max_message_bytes = s->max_message_bytes;
     ws_options.max_frame_bytes = s->max_message_bytes;
+    if (s->deflate.is_enabled) { /* what cannot be compressed becomes a little longer */
+        ws_options.max_frame_bytes += s->max_message_bytes / 8 + 1024;
+    }
     /* Room for the echo of the largest message, and half as much again before the peer is not read.
      */
     ws_options.max_queue_bytes = s->max_message_bytes * 2 + (size_t)4 * 1024 * 1024;
+    ws_options.deflate = s->deflate;
     ws_options.subprotocols = s->subprotocols;
     ws_options.subprotocol_count = s->subprotocol_count;
     http_options.head_timeout_ms = s->handshake_timeout_s * 1000;
@@ -174,6 +216,9 @@ int main(int argc, char **argv)
                          .max_message_bytes = (size_t)16 * 1024 * 1024,
                          .threads = 1,
                          .handshake_timeout_s = 10};
+    bell_ws_options defaults;
+    bell_ws_options_init(&defaults);
+    s.deflate = defaults.deflate;
     int status = settings_parse(&s, argc, argv);
     if (status != 0) {
         return status;

@@ -87,8 +87,9 @@ struct bell_component {
  * for all receivers.
  *
  * With context takeover a message may refer to those before it. Small messages that resemble each
- * other become much smaller, but each connection holds windows of its own from its first compressed
- * message on, and a published message is compressed for each receiver:
+ * other become much smaller (then lower the threshold too), but each connection holds windows of
+ * its own from its first compressed message on, and a published message is compressed for each
+ * receiver:
  *
  *     what we send    2^(server_max_window_bits + 2) + 2^(memory_level + 9) bytes and 6 KiB
  *                     (15 and 8: 262 KiB; 10 and 3: 14 KiB)
