@@ -83,7 +83,7 @@ struct bell_component {
  *
  * By default nothing is kept from one message of a connection to the next (no_context_takeover, of
  * which clients are told): then an idle connection costs no memory more than a plain one, each loop
- * has a few windows for all of them (at most 0.8 MiB), and a published message is compressed once
+ * has a few windows for all of them (at most 0.9 MiB), and a published message is compressed once
  * for all receivers.
  *
  * With context takeover a message may refer to those before it. Small messages that resemble each
