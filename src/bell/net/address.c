@@ -124,8 +124,18 @@ bool bell_address_is_ipv4(const bell_address *a)
     return memcmp(a->bytes, MAPPED_PREFIX, sizeof MAPPED_PREFIX) == 0;
 }
 
+bool bell_address_is_none(const bell_address *a)
+{
+    static const bell_address NONE = {{0}};
+    return memcmp(a->bytes, NONE.bytes, sizeof NONE.bytes) == 0;
+}
+
 bell_slice bell_address_format(const bell_address *a, char room[BELL_ADDRESS_TEXT_BYTES])
 {
+    if (bell_address_is_none(a)) {
+        room[0] = '\0';
+        return bell_slice_make(room, 0);
+    }
     const char *text =
         bell_address_is_ipv4(a)
             ? inet_ntop(AF_INET, a->bytes + sizeof MAPPED_PREFIX, room, BELL_ADDRESS_TEXT_BYTES)
@@ -151,6 +161,10 @@ bell_status bell_network_parse(bell_slice text, bell_network *out)
     const char *slash = text.n == 0 ? NULL : memchr(text.p, '/', text.n);
     bell_slice base = {text.p, slash == NULL ? text.n : (size_t)(slash - text.p)};
     bell_network network;
+    if (bell_slice_equal(text, BELL_LIT("unix"))) {
+        *out = (bell_network){.prefix_bits = 128};
+        return BELL_OK;
+    }
     bell_status st = bell_address_parse(base, &network.base);
     if (st != BELL_OK) {
         return st;
@@ -191,4 +205,14 @@ bool bell_network_equal(const bell_network *a, const bell_network *b)
 {
     return a->prefix_bits == b->prefix_bits &&
            memcmp(a->base.bytes, b->base.bytes, sizeof a->base.bytes) == 0;
+}
+
+bool bell_networks_have(const bell_network *networks, size_t count, const bell_address *a)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (bell_network_has(&networks[i], a)) {
+            return true;
+        }
+    }
+    return false;
 }

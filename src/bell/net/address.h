@@ -9,13 +9,17 @@
 #include "bell/status.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
 /* "2001:db8:…" with its zero byte (INET6_ADDRSTRLEN). */
 enum { BELL_ADDRESS_TEXT_BYTES = 46 };
 
-/* An IP address. IPv4 is held as ::ffff:a.b.c.d, so that one comparison serves both. */
+/*
+ * An IP address. IPv4 is held as ::ffff:a.b.c.d, so that one comparison serves both. All zero
+ * ("::", which is nobody's) stands for a peer without one: at the other end of a Unix socket.
+ */
 typedef struct {
     uint8_t bytes[16];
 } bell_address;
@@ -36,13 +40,19 @@ BELL_NODISCARD bell_status bell_address_parse_listen(const char *text, struct so
 bell_address bell_address_from_sockaddr(const struct sockaddr_storage *from);
 /* BELL_EINVAL: not an IPv4 or IPv6 address. */
 BELL_NODISCARD bell_status bell_address_parse(bell_slice text, bell_address *out);
-/* Text with its zero byte; the slice points to room. */
+/* Text with its zero byte, empty for a peer without an address; the slice points to room. */
 bell_slice bell_address_format(const bell_address *a, char room[BELL_ADDRESS_TEXT_BYTES]);
 bool bell_address_is_ipv4(const bell_address *a);
+bool bell_address_is_none(const bell_address *a);
 
-/* "192.0.2.7", "192.0.2.0/24", "2001:db8::/32"; bits behind the prefix are cleared. BELL_EINVAL. */
+/*
+ * "192.0.2.7", "192.0.2.0/24", "2001:db8::/32"; bits behind the prefix are cleared. "unix": peers
+ * without an address. BELL_EINVAL.
+ */
 BELL_NODISCARD bell_status bell_network_parse(bell_slice text, bell_network *out);
 bool bell_network_has(const bell_network *network, const bell_address *a);
 bool bell_network_equal(const bell_network *a, const bell_network *b);
+/* Is the address in one of them? */
+bool bell_networks_have(const bell_network *networks, size_t count, const bell_address *a);
 
 #endif
