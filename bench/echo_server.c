@@ -5,6 +5,7 @@
  *                 [--handshake-timeout SECONDS] [--static DIR] [--relay] [--io uring|epoll]
  *                 [--deflate] [--deflate-takeover] [--deflate-window BITS] [--deflate-level N]
  *                 [--deflate-threshold BYTES]
+ *                 [--trusted-proxy NETWORK] [--proxy-protocol]
  *
  * A value may also stand behind a "=". --deflate turns permessage-deflate on as the library does by
  * default; the others, which change that, turn it on too.
@@ -21,19 +22,28 @@
 #include <malloc.h>
 #endif
 
-enum { USAGE_STATUS = 2, MAX_SUBPROTOCOLS = 16, MAX_NAME_BYTES = 32, DRAIN_MS = 3000 };
+enum {
+    USAGE_STATUS = 2,
+    MAX_SUBPROTOCOLS = 16,
+    MAX_PROXIES = 16,
+    MAX_NAME_BYTES = 32,
+    DRAIN_MS = 3000
+};
 
 struct settings {
     const char *listen;
     const char *static_directory;
     const char *subprotocols[MAX_SUBPROTOCOLS];
     size_t subprotocol_count;
+    const char *proxies[MAX_PROXIES];
+    size_t proxy_count;
     size_t max_message_bytes;
     uint32_t threads;
     uint32_t handshake_timeout_s;
     bell_io_back_end back_end;
     bell_ws_deflate_options deflate;
     bool relay;
+    bool proxy_protocol;
 };
 
 static struct bell_io_server *running;
@@ -114,6 +124,8 @@ static bool option_set(struct settings *s, const char *name, const char *value)
         s->static_directory = value;
     } else if (strcmp(name, "--subprotocol") == 0 && s->subprotocol_count < MAX_SUBPROTOCOLS) {
         s->subprotocols[s->subprotocol_count++] = value;
+    } else if (strcmp(name, "--trusted-proxy") == 0 && s->proxy_count < MAX_PROXIES) {
+        s->proxies[s->proxy_count++] = value;
     } else if (strcmp(name, "--threads") == 0 && number_parse(value, 64, &number) && number > 0) {
         s->threads = (uint32_t)number;
     } else if (strcmp(name, "--max-message") == 0 && number_parse(value, SIZE_MAX / 8, &number) &&
@@ -133,6 +145,8 @@ static bool switch_set(struct settings *s, const char *name)
 {
     if (strcmp(name, "--relay") == 0) {
         s->relay = true;
+    } else if (strcmp(name, "--proxy-protocol") == 0) {
+        s->proxy_protocol = true;
     } else if (strcmp(name, "--deflate") == 0) {
         s->deflate.is_enabled = true;
     } else if (strcmp(name, "--deflate-takeover") == 0) {
@@ -192,6 +206,9 @@ static bell_status compose(const struct settings *s, struct bell_ws_server **ws,
     http_options.head_timeout_ms = s->handshake_timeout_s * 1000;
     io_options.threads = s->threads;
     io_options.back_end = s->back_end;
+    io_options.trusted_proxies = s->proxies;
+    io_options.trusted_proxy_count = s->proxy_count;
+    io_options.proxy_protocol = s->proxy_protocol;
     bell_status st;
     if ((st = bell_ws_server_create(&component, &ws_options, ws)) != BELL_OK ||
         (st = bell_http_server_create(&http_options, http)) != BELL_OK ||

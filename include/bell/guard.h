@@ -53,8 +53,9 @@ BELL_API void bell_guard_destroy(struct bell_guard *guard);
 
 /*
  * Only these origins ("https://shop.example", compared as RFC 6454 section 5 wants: scheme, host,
- * port); "same" stands for the host and port the request was sent to. Others, and requests without
- * Origin, get 403. BELL_EINVAL, BELL_ENOMEM.
+ * port); "same" stands for the host and port the request was sent to, by https when the client is
+ * known to speak TLS (bell_http_request_is_secure), else by http or https. Others, and requests
+ * without Origin, get 403. BELL_EINVAL, BELL_ENOMEM.
  */
 BELL_NODISCARD BELL_API bell_status bell_guard_origin_create(const char *const *origins,
                                                              size_t count, struct bell_guard **out);
@@ -71,7 +72,10 @@ BELL_NODISCARD BELL_API bell_status bell_guard_address_block(struct bell_guard *
 BELL_NODISCARD BELL_API bell_status bell_guard_address_unblock(struct bell_guard *guard,
                                                                bell_slice network);
 
-/* At most max_open connections from one address at a time (IPv6: from one /64); others get 429. */
+/*
+ * At most max_open connections from one address at a time (IPv6: from one /64); others get 429.
+ * Peers of a Unix socket have none and are not counted.
+ */
 BELL_NODISCARD BELL_API bell_status bell_guard_connections_create(uint32_t max_open,
                                                                   uint32_t retry_after_s,
                                                                   struct bell_guard **out);

@@ -131,8 +131,13 @@ BELL_API bell_slice bell_http_request_cookie(const struct bell_http_request *req
 BELL_API bell_slice bell_http_request_param(const struct bell_http_request *request,
                                             const char *name);
 BELL_API bell_slice bell_http_request_body(const struct bell_http_request *request);
-/* The peer's address as text, without port. */
+/*
+ * The client's address as text, without port: the peer's, or the one a trusted proxy speaks for
+ * (bell_io_options.trusted_proxies). Empty for the peer of a Unix socket.
+ */
 BELL_API bell_slice bell_http_request_peer(const struct bell_http_request *request);
+/* The client is known to speak TLS: a trusted proxy says so. */
+BELL_API bool bell_http_request_is_secure(const struct bell_http_request *request);
 
 typedef struct {
     uint16_t status;

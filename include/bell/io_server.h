@@ -7,6 +7,7 @@
 #include "bell/slice.h"
 #include "bell/status.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,14 +31,30 @@ typedef struct {
                                   1,000,000 */
     uint32_t backlog;          /* of each listener. Default 4,096 */
     bell_io_back_end back_end; /* default BELL_IO_AUTO; the choice is logged */
+    /*
+     * Proxies in front that are believed when they say for whom they speak: networks as
+     * "192.0.2.7", "10.0.0.0/8", "2001:db8::/32", or "unix" for whoever connects by a Unix socket.
+     * From them X-Forwarded-For tells the client's address and X-Forwarded-Proto whether it speaks
+     * TLS; what guards, handlers and components see is the client. From others these fields count
+     * for nothing. (borrowed during create) At most 256. Default none.
+     */
+    const char *const *trusted_proxies;
+    size_t trusted_proxy_count;
+    /*
+     * Connections from these proxies, and only those, begin with a header of the PROXY protocol
+     * (version 1 or 2): without one they get 400. From others such a header is a broken request.
+     * Default false.
+     */
+    bool proxy_protocol;
 } bell_io_options;
 
 BELL_API void bell_io_options_init(bell_io_options *options);
 
 /*
  * options NULL = defaults. Borrows http, which outlives the result. Raises RLIMIT_NOFILE as far as
- * it may. BELL_EINVAL, BELL_ENOMEM, BELL_EIO; BELL_ENOTSUP when io_uring was asked for and cannot
- * be had; BELL_ESTATE when http, or a WebSocket server in it, belongs to another I/O server.
+ * it may. BELL_EINVAL (also a proxy that is no network, or more than 256), BELL_ENOMEM, BELL_EIO;
+ * BELL_ENOTSUP when io_uring was asked for and cannot be had; BELL_ESTATE when http, or a WebSocket
+ * server in it, belongs to another I/O server.
  *
  * With io_uring the calling thread may find a system call interrupted (EINTR) after the server was
  * destroyed: so the kernel ends a ring.

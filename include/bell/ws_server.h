@@ -236,8 +236,8 @@ BELL_API size_t bell_ws_queued_bytes(struct bell_ws_server *ws, bell_conn conn);
 /* The sub-protocol that was agreed on; empty when none. Only on the connection's loop thread. */
 BELL_API bell_slice bell_ws_subprotocol(struct bell_ws_server *ws, bell_conn conn);
 
-/* The peer's address as text ("192.0.2.1", "2001:db8::1"), valid until the next call on this
- * thread; empty when stale. Only on its loop thread. */
+/* The client's address as text ("192.0.2.1", "2001:db8::1"; see bell_http_request_peer), valid
+ * until the next call on this thread; empty when stale. Only on its loop thread. */
 BELL_API bell_slice bell_ws_peer_address(struct bell_ws_server *ws, bell_conn conn);
 
 /* Open connections of this server, all loops. Any thread; a moment's value. */

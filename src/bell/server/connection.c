@@ -3,6 +3,7 @@
 #include "bell/net/sock.h"
 #include "bell/server/http_server_internal.h"
 #include "bell/server/io_server_internal.h"
+#include "bell/server/preamble.h"
 #include "bell/server/server_loop.h"
 
 #include <assert.h>
@@ -68,6 +69,8 @@ static void on_receive(struct bell_stream *s, char *bytes, size_t n)
         bell_ws_session_on_receive(c, bytes, n);
     } else if (c->phase == BELL_CONNECTION_HTTP) {
         bell_http_session_on_receive(c, bell_slice_make(bytes, n));
+    } else if (c->phase == BELL_CONNECTION_PREAMBLE) {
+        bell_preamble_on_receive(c, bell_slice_make(bytes, n));
     }
 }
 
@@ -78,6 +81,8 @@ static void on_end(struct bell_stream *s, bell_status why)
         bell_ws_session_on_end(c, why);
     } else if (c->phase == BELL_CONNECTION_HTTP) {
         bell_http_session_on_end(c, why);
+    } else if (c->phase == BELL_CONNECTION_PREAMBLE) {
+        bell_connection_close(c);
     }
 }
 
@@ -115,7 +120,7 @@ static void on_closed(struct bell_stream *s)
     if (c->phase == BELL_CONNECTION_HTTP) {
         bell_http_session_destroy(c->u.http);
     }
-    assert(c->phase != BELL_CONNECTION_WEBSOCKET);
+    assert(c->phase != BELL_CONNECTION_WEBSOCKET && c->phase != BELL_CONNECTION_PREAMBLE);
     bell_slab_give(home, c);
     bell_server_loop_on_closed(home);
 }
@@ -131,6 +136,9 @@ void bell_connection_on_time(struct bell_timer *timer, uint64_t now_ms)
 {
     struct bell_connection *c = BELL_CONTAINER_OF(timer, struct bell_connection, timer);
     switch ((enum bell_connection_phase)c->phase) {
+    case BELL_CONNECTION_PREAMBLE:
+        bell_preamble_on_time(c, now_ms);
+        break;
     case BELL_CONNECTION_HTTP:
         bell_http_session_on_time(c, now_ms);
         break;
@@ -166,10 +174,18 @@ bell_status bell_connection_open(struct bell_server_loop *home, int fd, const be
         bell_slab_give(home, c);
         return st;
     }
-    c->phase = BELL_CONNECTION_HTTP;
+    const struct bell_io_server *server = home->server;
+    bool has_preamble =
+        server->options.proxy_protocol &&
+        bell_networks_have(server->proxies, server->options.trusted_proxy_count, peer);
+    c->phase = has_preamble ? BELL_CONNECTION_PREAMBLE : BELL_CONNECTION_HTTP;
     c->peer = *peer;
     bell_connection_touch(c);
-    bell_http_session_begin(c);
+    if (has_preamble) {
+        bell_preamble_begin(c);
+    } else {
+        bell_http_session_begin(c);
+    }
     return BELL_OK;
 }
 
@@ -181,8 +197,21 @@ static void leave_phase(struct bell_connection *c)
         c->u.http = NULL;
     } else if (c->phase == BELL_CONNECTION_WEBSOCKET) {
         bell_ws_session_finish(c, NULL);
+    } else if (c->phase == BELL_CONNECTION_PREAMBLE) {
+        bell_preamble_destroy(c);
     }
     c->phase = BELL_CONNECTION_ENDING;
+}
+
+void bell_connection_become_http(struct bell_connection *c, bell_slice bytes)
+{
+    c->u.http = NULL;
+    c->phase = BELL_CONNECTION_HTTP;
+    bell_connection_touch(c);
+    bell_http_session_begin(c);
+    if (bytes.n > 0) {
+        bell_http_session_on_receive(c, bytes);
+    }
 }
 
 struct bell_http_session *bell_connection_become_ws(struct bell_connection *c)

@@ -6,6 +6,8 @@
  *
  *     HTTP --upgrade--> WEBSOCKET --Close frames, errors--> ENDING --> (closed, slot free)
  *       \______________________ errors, end of stream ________/
+ *
+ * PREAMBLE comes before HTTP where a proxy first says for whom it connects.
  */
 #ifndef BELL_SERVER_CONNECTION_H
 #define BELL_SERVER_CONNECTION_H
@@ -21,10 +23,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct bell_buf;
 struct bell_server_loop;
 
 enum bell_connection_phase {
     BELL_CONNECTION_FREE,
+    BELL_CONNECTION_PREAMBLE, /* a header of the PROXY protocol is to come */
     BELL_CONNECTION_HTTP,
     BELL_CONNECTION_WEBSOCKET,
     BELL_CONNECTION_ENDING, /* the application is done with it; the stream ends */
@@ -33,7 +37,7 @@ enum bell_connection_phase {
 struct bell_connection {
     struct bell_stream stream; /* first: streams are connections here */
     struct bell_timer timer;   /* the only one; what it means depends on the phase */
-    bell_address peer;
+    bell_address peer; /* or the client for whom a trusted proxy speaks on all of this connection */
     uint32_t active_ms;  /* the last sign of life: bytes from the peer, or taken by it, or the first
                             to take. Lower half of the time; see bell_connection_active_ms */
     uint32_t slot;       /* from 1 */
@@ -41,11 +45,13 @@ struct bell_connection {
     uint8_t phase;       /* enum bell_connection_phase */
     uint8_t request_number; /* HTTP: counts answers, so that a late one finds its own request */
     uint8_t subprotocol;    /* WEBSOCKET: 1 + index in the server's list; 0 = none */
-    bool has_answered;      /* HTTP: silence is that of a kept connection, not of a new one */
+    bool has_answered : 1;  /* HTTP: silence is that of a kept connection, not of a new one */
+    bool is_secure : 1;     /* a trusted proxy has said that this client speaks TLS */
     union {
         struct bell_connection *next_free; /* FREE: of the slab */
-        struct bell_http_session *http;    /* (owned) HTTP: NULL while idle between requests */
-        struct bell_ws_session ws;         /* WEBSOCKET */
+        struct bell_buf *preamble; /* (owned) PREAMBLE: what has come; NULL while nothing has */
+        struct bell_http_session *http; /* (owned) HTTP: NULL while idle between requests */
+        struct bell_ws_session ws;      /* WEBSOCKET */
         uint32_t patience_ms; /* ENDING: how long the peer may take nothing of what is left */
     } u;
 };
@@ -72,6 +78,8 @@ void bell_connection_touch(struct bell_connection *c);
 uint64_t bell_connection_active_ms(const struct bell_connection *c);
 /* A time of this connection of which only the lower half is kept; in the last 49 days. */
 uint64_t bell_connection_time(const struct bell_connection *c, uint32_t lower_half_ms);
+/* From PREAMBLE to HTTP: the client's own bytes begin, with these. */
+void bell_connection_become_http(struct bell_connection *c, bell_slice bytes);
 /* From HTTP to WEBSOCKET. The caller fills u.ws, and destroys what HTTP held when it needs it no
  * more. */
 struct bell_http_session *bell_connection_become_ws(struct bell_connection *c);

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "bell/http/origin.h"
+#include "bell/http/text.h"
 #include "bell/http_server.h"
 #include "bell/net/address.h"
 #include "bell/server/guard_internal.h"
@@ -110,6 +111,13 @@ static void origin_destroy(void *user)
     bell_mem_free(g);
 }
 
+/* A page of http is not of the same origin as a server that speaks https with this client. */
+static bool is_right_scheme(const bell_http_origin *origin, const struct bell_http_request *request)
+{
+    return !bell_http_request_is_secure(request) ||
+           bell_http_equal_nocase(origin->scheme, BELL_LIT("https"));
+}
+
 static bell_guard_verdict origin_on_upgrade(const struct bell_http_request *request, void *user)
 {
     const struct origin_guard *g = user;
@@ -119,7 +127,7 @@ static bell_guard_verdict origin_on_upgrade(const struct bell_http_request *requ
     if (bell_http_origin_parse(bell_http_request_header(request, "Origin"), &origin) != BELL_OK) {
         return refused;
     }
-    if (g->allows_same &&
+    if (g->allows_same && is_right_scheme(&origin, request) &&
         bell_http_origin_is_host(&origin, bell_http_request_header(request, "Host"))) {
         return passes;
     }
@@ -299,15 +307,17 @@ static void connections_destroy(void *user)
 }
 
 /* IPv6 customers have a /64 each, so that is what counts as one address. */
-static bell_guard_key address_key(bell_slice peer)
+static bool address_key(bell_slice peer, bell_guard_key *out)
 {
     bell_guard_key key = {{0}};
     bell_address a;
-    if (bell_address_parse(peer, &a) == BELL_OK) {
-        memcpy(key.bytes, a.bytes,
-               bell_address_is_ipv4(&a) ? sizeof key.bytes : (size_t)IPV6_SUBNET_BYTES);
+    if (bell_address_parse(peer, &a) != BELL_OK) {
+        return false;
     }
-    return key;
+    memcpy(key.bytes, a.bytes,
+           bell_address_is_ipv4(&a) ? sizeof key.bytes : (size_t)IPV6_SUBNET_BYTES);
+    *out = key;
+    return true;
 }
 
 static bool count_read(bell_guard_value *value, void *user)
@@ -342,8 +352,11 @@ static bell_guard_verdict connections_on_upgrade(const struct bell_http_request 
 {
     struct connections_guard *g = user;
     bell_guard_verdict verdict = {0};
-    bell_guard_key key = address_key(bell_http_request_peer(request));
+    bell_guard_key key;
     uint64_t count = 0;
+    if (!address_key(bell_http_request_peer(request), &key)) {
+        return verdict;
+    }
     if (bell_guard_table_update(g->open, &key, count_read, &count) != BELL_OK) {
         verdict.status = 503;
     } else if (count >= g->max_open) {
@@ -356,8 +369,11 @@ static bell_guard_verdict connections_on_upgrade(const struct bell_http_request 
 static void connections_on_open(bell_conn conn, bell_slice peer, void *user)
 {
     struct connections_guard *g = user;
-    bell_guard_key key = address_key(peer);
+    bell_guard_key key;
     (void)conn;
+    if (!address_key(peer, &key)) {
+        return;
+    }
     bell_status st = bell_guard_table_update(g->open, &key, count_up, NULL);
     (void)st; /* without memory it is not counted: count_down does not go below 0 */
 }
@@ -365,8 +381,11 @@ static void connections_on_open(bell_conn conn, bell_slice peer, void *user)
 static void connections_on_close(bell_conn conn, bell_slice peer, void *user)
 {
     struct connections_guard *g = user;
-    bell_guard_key key = address_key(peer);
+    bell_guard_key key;
     (void)conn;
+    if (!address_key(peer, &key)) {
+        return;
+    }
     bell_status st = bell_guard_table_update(g->open, &key, count_down, NULL);
     (void)st; /* a key that is not there needs no counting down */
 }

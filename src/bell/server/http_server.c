@@ -383,6 +383,11 @@ bell_slice bell_http_request_peer(const struct bell_http_request *request)
     return bell_slice_from(request->peer);
 }
 
+bool bell_http_request_is_secure(const struct bell_http_request *request)
+{
+    return request->client.is_secure;
+}
+
 /* ---- answers ---- */
 
 bell_status bell_http_respond(struct bell_http_request *request, const bell_http_response *response)

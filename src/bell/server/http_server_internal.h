@@ -13,6 +13,7 @@
 #include "bell/http/target.h"
 #include "bell/http_server.h"
 #include "bell/net/address.h"
+#include "bell/server/forwarded.h"
 #include "bell/server/http_session.h"
 
 #include <stdbool.h>
@@ -75,7 +76,8 @@ struct bell_http_request {
     bell_http_match match;
     bell_slice body;
     enum bell_http_answer_state state;
-    char peer[BELL_ADDRESS_TEXT_BYTES];
+    bell_client client;
+    char peer[BELL_ADDRESS_TEXT_BYTES]; /* the client's address as text */
 };
 
 /* The I/O server is made or gone: tells the WebSocket servers. */

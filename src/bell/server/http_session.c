@@ -317,7 +317,10 @@ static bool dispatch(struct bell_connection *c)
         refuse(c, 503);
         return false;
     }
-    (void)bell_address_format(&c->peer, r.peer);
+    r.client = (bell_client){.address = c->peer, .is_secure = c->is_secure};
+    bell_forwarded_read(&r.head, bell_server_loop_of(c)->server->proxies,
+                        bell_server_loop_of(c)->server->options.trusted_proxy_count, &r.client);
+    (void)bell_address_format(&r.client.address, r.peer);
     uint16_t refusal = bell_http_target_read(bell_http_head_method(&r.head), target, path_room,
                                              target.n, &r.target);
     if (refusal != 0) {

@@ -33,6 +33,22 @@ static uint32_t usable_cores(void)
     return count < 1 ? 1 : (uint32_t)count;
 }
 
+/* What they are called is not needed any more. */
+static bell_status proxies_parse(struct bell_io_server *io)
+{
+    bell_io_options *o = &io->options;
+    if (o->trusted_proxy_count == 0) {
+        return BELL_OK;
+    }
+    io->proxies = bell_mem_zalloc_array(o->trusted_proxy_count, sizeof *io->proxies);
+    bell_status st = io->proxies == NULL ? BELL_ENOMEM : BELL_OK;
+    for (size_t i = 0; i < o->trusted_proxy_count && st == BELL_OK; i++) {
+        st = bell_network_parse(bell_slice_from(o->trusted_proxies[i]), &io->proxies[i]);
+    }
+    o->trusted_proxies = NULL;
+    return st;
+}
+
 static void loops_finish(struct bell_io_server *io)
 {
     for (uint32_t i = 0; i < io->loop_count; i++) {
@@ -52,7 +68,8 @@ bell_status bell_io_server_create(struct bell_http_server *http, const bell_io_o
 {
     const bell_io_options *o = options == NULL ? &DEFAULTS : options;
     if (http == NULL || o->threads > BELL_IO_MAX_LOOPS || o->max_connections == 0 ||
-        o->backlog == 0 || o->backlog > INT32_MAX || (unsigned)o->back_end > BELL_IO_URING) {
+        o->backlog == 0 || o->backlog > INT32_MAX || (unsigned)o->back_end > BELL_IO_URING ||
+        o->trusted_proxy_count > BELL_IO_MAX_PROXIES) {
         return BELL_EINVAL;
     }
     if (http->io != NULL) {
@@ -71,9 +88,13 @@ bell_status bell_io_server_create(struct bell_http_server *http, const bell_io_o
     uint32_t cores = usable_cores();
     uint32_t count = o->threads > 0 ? o->threads : cores;
     count = count > BELL_IO_MAX_LOOPS ? BELL_IO_MAX_LOOPS : count;
-    st = BELL_ENOMEM;
     io->http = http;
     io->options = *o;
+    st = proxies_parse(io);
+    if (st != BELL_OK) {
+        goto free_io;
+    }
+    st = BELL_ENOMEM;
     io->loops = bell_mem_zalloc_array(count, sizeof *io->loops);
     if (io->loops == NULL) {
         goto free_io;
@@ -100,6 +121,7 @@ finish_loops:
     loops_finish(io);
 free_io:
     (void)pthread_mutex_destroy(&io->wait_lock);
+    bell_mem_free(io->proxies);
     bell_mem_free(io);
     return st;
 }
@@ -111,6 +133,7 @@ void bell_io_server_destroy(struct bell_io_server *io)
         bell_http_server_unbind(io->http);
         loops_finish(io);
         (void)pthread_mutex_destroy(&io->wait_lock);
+        bell_mem_free(io->proxies);
         bell_mem_free(io);
     }
 }

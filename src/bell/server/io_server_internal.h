@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { BELL_IO_MAX_LOOPS = 64, BELL_IO_MAX_LISTENERS = 16 };
+enum { BELL_IO_MAX_LOOPS = 64, BELL_IO_MAX_LISTENERS = 16, BELL_IO_MAX_PROXIES = 256 };
 
 enum bell_io_phase { BELL_IO_NEW, BELL_IO_STARTED, BELL_IO_ENDED };
 
@@ -25,6 +25,7 @@ struct bell_io_server {
     uint32_t loop_count;
     uint16_t ports[BELL_IO_MAX_LISTENERS];
     size_t listener_count;
+    bell_network *proxies; /* (owned) options.trusted_proxy_count of them */
     enum bell_io_phase phase;
     pthread_mutex_t wait_lock; /* one thread joins the loops, others that wait too find it done */
     atomic_uint_fast64_t connection_count; /* of all loops */

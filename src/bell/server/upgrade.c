@@ -183,6 +183,7 @@ void bell_upgrade_try(struct bell_http_request *r, bell_slice rest, bell_slice d
         refuse(r, 503, 1, date);
         return;
     }
+    c->peer = r->client.address; /* from now on it is the client's alone */
     bell_guard_verdict verdict = bell_guards_on_upgrade(ws->guards, ws->guard_count, r);
     if (verdict.status != 0) {
         refuse(r, verdict.status, verdict.retry_after_s, date);
