@@ -157,6 +157,9 @@ static bool create_parts(struct server *server)
     if (strcmp(server->config->io, "auto") != 0) {
         io.back_end = strcmp(server->config->io, "uring") == 0 ? BELL_IO_URING : BELL_IO_EPOLL;
     }
+    io.trusted_proxies = (const char *const *)server->config->trusted_proxies.items;
+    io.trusted_proxy_count = server->config->trusted_proxies.count;
+    io.proxy_protocol = server->config->proxy_protocol;
     bell_status st = create_work(server);
     if (st == BELL_OK) {
         st = bell_http_server_create(&http, &server->http);

@@ -181,9 +181,9 @@ static enum desk_error fault_of(const struct api *api, const struct bell_http_re
     if (kind == API_READS) {
         return ERROR_NONE;
     }
-    if (!is_same_origin(bell_http_request_header(request, "Origin"),
-                        bell_http_request_header(request, "Host"),
-                        bell_slice_from(api->with.public_origin))) {
+    if (!is_same_origin(
+            bell_http_request_header(request, "Origin"), bell_http_request_header(request, "Host"),
+            bell_slice_from(api->with.public_origin), bell_http_request_is_secure(request))) {
         return ERROR_FORBIDDEN;
     }
     return kind == API_CHANGES_BODY && !has_json_type(request) ? ERROR_BAD_JSON : ERROR_NONE;
@@ -199,6 +199,7 @@ struct api_call *api_call_begin(struct api *api, struct bell_http_request *reque
     call->api = api;
     bell_arena_init(&call->arena, ARENA_MAX_BYTES);
     bell_arena_init(&call->results, RESULTS_MAX_BYTES);
+    call->has_secure_cookie = api->has_secure_cookie || bell_http_request_is_secure(request);
     call->address = copy_ascii(&call->arena, bell_http_request_peer(request), ADDRESS_MAX_BYTES);
     call->browser = copy_ascii(&call->arena, bell_http_request_header(request, "User-Agent"),
                                BROWSER_MAX_BYTES);

@@ -23,7 +23,7 @@
 struct api {
     struct api_options with;
     struct login_limits *limits; /* (owned) */
-    bool has_secure_cookie;      /* people come over https */
+    bool has_secure_cookie;      /* people come over https, says the public URL */
     uint64_t started_at_ms;
 };
 
@@ -39,6 +39,7 @@ struct api_call {
     api_then_fn then;
     struct bell_arena arena;   /* texts of the request */
     struct bell_arena results; /* texts of what run gave */
+    bool has_secure_cookie;    /* this client comes over https */
     bool has_secret;
     desk_secret secret;       /* of the cookie */
     bell_slice address;       /* of the peer, in the arena */

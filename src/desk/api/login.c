@@ -25,7 +25,7 @@ static void answer_new_session(struct api_call *call)
     struct bell_buf body;
     char text[COOKIE_TEXT_BYTES];
     bell_slice cookie = cookie_set(&call->new_secret, call->api->with.session_lifetime_us,
-                                   call->api->has_secure_cookie, text);
+                                   call->has_secure_cookie, text);
     bell_status st = encode_me(call, &body);
     api_call_answer_with_cookie(call, st, &body, cookie);
     explicit_bzero(text, sizeof text);
@@ -161,7 +161,7 @@ static void answer_logout(struct api_call *call)
     api_body_init(&body);
     const struct ok_response ok = {.ok = true};
     bell_status st = ok_response_encode(&ok, &body);
-    api_call_answer_with_cookie(call, st, &body, cookie_clear(call->api->has_secure_cookie, text));
+    api_call_answer_with_cookie(call, st, &body, cookie_clear(call->has_secure_cookie, text));
 }
 
 static void on_logout(struct bell_http_request *request, void *user)
@@ -199,7 +199,7 @@ static void answer_me(struct api_call *call)
     char text[COOKIE_TEXT_BYTES];
     api_call_send(call, st, &body,
                   cookie_set(&call->secret, call->api->with.session_lifetime_us,
-                             call->api->has_secure_cookie, text));
+                             call->has_secure_cookie, text));
     explicit_bzero(text, sizeof text);
     api_call_step_unanswered(call, WORK_WRITE, run_touch);
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 enum { ADDRESS_BYTES = 64, PORT_DIGITS = 5, MAX_PORT = 65535, DAY_S = 24 * 60 * 60 };
+enum { V4_BITS = 32, V6_BITS = 128, PREFIX_DIGITS = 3 };
 
 /* "127.0.0.1:8080" or "[::1]:8080". */
 static const char *check_listen(bell_slice value)
@@ -70,6 +71,39 @@ static const char *check_public_url(bell_slice value)
     return FAULT;
 }
 
+/* "192.0.2.7", "10.0.0.0/8", "2001:db8::/32" or "unix". */
+static const char *check_network(bell_slice value)
+{
+    static const char FAULT[] = "must be an address, a network like 10.0.0.0/8, or unix";
+    if (bell_slice_equal(value, BELL_LIT("unix"))) {
+        return NULL;
+    }
+    const char *slash = value.n == 0 ? NULL : memchr(value.p, '/', value.n);
+    size_t n = slash == NULL ? value.n : (size_t)(slash - value.p);
+    char text[ADDRESS_BYTES];
+    unsigned char address[sizeof(struct in6_addr)];
+    if (n >= sizeof text) {
+        return FAULT;
+    }
+    memcpy(text, value.p, n);
+    text[n] = '\0';
+    uint32_t most = inet_pton(AF_INET, text, address) == 1    ? V4_BITS
+                    : inet_pton(AF_INET6, text, address) == 1 ? V6_BITS
+                                                              : 0;
+    bell_slice bits = slash == NULL ? BELL_LIT("0") : bell_slice_make(slash + 1, value.n - n - 1);
+    uint32_t number = 0;
+    if (bits.n == 0 || bits.n > PREFIX_DIGITS) {
+        return FAULT;
+    }
+    for (size_t i = 0; i < bits.n; i++) {
+        if (bits.p[i] < '0' || bits.p[i] > '9') {
+            return FAULT;
+        }
+        number = number * 10 + (uint32_t)(bits.p[i] - '0');
+    }
+    return most > 0 && number <= most ? NULL : FAULT;
+}
+
 static const char *check_io(bell_slice value)
 {
     static const char *const BACK_ENDS[] = {"auto", "uring", "epoll"};
@@ -125,6 +159,24 @@ static const struct option OPTIONS[] = {
      .serve_only = true,
      .help = "The address people use, when a proxy stands before the server. Printed links begin "
              "with it, and with https:// the session cookie is marked Secure."},
+    {.name = "trusted-proxies",
+     .argument = "NETWORK",
+     AT(trusted_proxies),
+     .type = OPTION_LIST,
+     .check = check_network,
+     .needs_value = true,
+     .serve_only = true,
+     .help = "Proxies in front that are believed when they say for whom they speak, by address or "
+             "network, for example 127.0.0.1 or 10.0.0.0/8, or unix for those that come by a Unix "
+             "socket: X-Forwarded-For is the visitor's address then, for all limits, and "
+             "X-Forwarded-Proto: https marks the session cookie Secure. From others these fields "
+             "count for nothing."},
+    {.name = "proxy-protocol",
+     AT(proxy_protocol),
+     .type = OPTION_FLAG,
+     .serve_only = true,
+     .help = "Connections from trusted-proxies begin with a header of the PROXY protocol, version "
+             "1 or 2, which tells the visitor's address; those without one are refused."},
     {.name = "threads",
      .argument = "N",
      .value = "0",

@@ -24,32 +24,38 @@ static void only_pages_of_the_desk_itself_are_of_the_same_origin(void **state)
         const char *host;
         const char *public_origin;
         bool same;
+        bool is_secure;
     } CASES[] = {
-        {"", "desk.example", "", true},
-        {"http://desk.example", "desk.example", "", true},
-        {"https://desk.example", "desk.example", "", true},
-        {"HTTP://Desk.Example", "desk.example", "", true},
-        {"http://desk.example:8080", "desk.example:8080", "", true},
-        {"http://desk.example:8080", "desk.example", "", false},
-        {"http://desk.example", "desk.example:8080", "", false},
-        {"http://evil.example", "desk.example", "", false},
-        {"http://desk.example.evil.example", "desk.example", "", false},
-        {"http://evil.example/desk.example", "desk.example", "", false},
-        {"null", "desk.example", "", false},
-        {"null", "null", "", false},
-        {"desk.example", "desk.example", "", false},
-        {"ftp://desk.example", "desk.example", "", false},
-        {"http://", "", "", false},
-        {"https://desk.example", "127.0.0.1:8080", "https://desk.example", true},
-        {"http://desk.example", "127.0.0.1:8080", "https://desk.example", false},
-        {"https://evil.example", "127.0.0.1:8080", "https://desk.example", false},
-        {"http://127.0.0.1:8080", "127.0.0.1:8080", "https://desk.example", true},
+        {"", "desk.example", "", true, false},
+        {"http://desk.example", "desk.example", "", true, false},
+        {"https://desk.example", "desk.example", "", true, false},
+        {"HTTP://Desk.Example", "desk.example", "", true, false},
+        {"http://desk.example:8080", "desk.example:8080", "", true, false},
+        {"http://desk.example:8080", "desk.example", "", false, false},
+        {"http://desk.example", "desk.example:8080", "", false, false},
+        {"http://evil.example", "desk.example", "", false, false},
+        {"http://desk.example.evil.example", "desk.example", "", false, false},
+        {"http://evil.example/desk.example", "desk.example", "", false, false},
+        {"null", "desk.example", "", false, false},
+        {"null", "null", "", false, false},
+        {"desk.example", "desk.example", "", false, false},
+        {"ftp://desk.example", "desk.example", "", false, false},
+        {"http://", "", "", false, false},
+        {"https://desk.example", "127.0.0.1:8080", "https://desk.example", true, false},
+        {"http://desk.example", "127.0.0.1:8080", "https://desk.example", false, false},
+        {"https://evil.example", "127.0.0.1:8080", "https://desk.example", false, false},
+        {"http://127.0.0.1:8080", "127.0.0.1:8080", "https://desk.example", true, false},
+        /* A trusted proxy says that this client speaks TLS. */
+        {"https://desk.example", "desk.example", "", true, true},
+        {"http://desk.example", "desk.example", "", false, true},
+        {"http://desk.example", "127.0.0.1", "http://desk.example", true, true},
+        {"", "desk.example", "", true, true},
     };
     for (size_t i = 0; i < BELL_ARRAY_LEN(CASES); i++) {
-        assert_int_equal(is_same_origin(bell_slice_from(CASES[i].origin),
-                                        bell_slice_from(CASES[i].host),
-                                        bell_slice_from(CASES[i].public_origin)),
-                         CASES[i].same);
+        assert_int_equal(
+            is_same_origin(bell_slice_from(CASES[i].origin), bell_slice_from(CASES[i].host),
+                           bell_slice_from(CASES[i].public_origin), CASES[i].is_secure),
+            CASES[i].same);
     }
 }
 
