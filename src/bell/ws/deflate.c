@@ -244,6 +244,9 @@ static bell_status inflate_step(struct inflation *f)
             return BELL_EPROTO;
         }
     }
+    if (result == Z_BUF_ERROR) {
+        return BELL_OK; /* nothing was left to do: we are where we were */
+    }
     f->is_ended = result == Z_STREAM_END;
     f->is_between_blocks = f->is_ended || (f->z->data_type & BETWEEN_BLOCKS_BIT) != 0;
     if (f->is_ended) {

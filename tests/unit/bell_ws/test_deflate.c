@@ -538,6 +538,27 @@ static void goes_on_behind_final_blocks(void **state)
     }
 }
 
+/* zlib is asked once more whenever it has used up all room: that must not hide where it stood. */
+static void a_message_may_end_where_the_room_ends(void **state)
+{
+    (void)state;
+    enum { ROOM_BYTES = 256 };                                /* the least that a buffer takes */
+    char payload[5 + ROOM_BYTES] = {1, 0, 1, '\xff', '\xfe'}; /* a final block of 256 bytes */
+    memset(payload + 5, 'x', ROOM_BYTES);
+    for (int is_final = 0; is_final < 2; is_final++) {
+        struct bell_buf out;
+        bell_buf_init(&out, OUT_MAX_BYTES);
+        payload[0] = (char)is_final;
+        assert_int_equal(bell_buf_reserve(&out, 1), BELL_OK);
+        assert_int_equal(out.capacity, ROOM_BYTES);
+        /* Not final: the last four of the 256 bytes are those of the tail. */
+        size_t n = sizeof payload - (is_final == 1 ? 0 : 4);
+        assert_int_equal(run_alone(bell_slice_make(payload, n), false, &out), BELL_OK);
+        assert_int_equal(out.n, ROOM_BYTES);
+        bell_buf_finish(&out);
+    }
+}
+
 static void half_a_million_final_blocks_are_one_empty_message(void **state)
 {
     (void)state;
@@ -689,6 +710,7 @@ int main(void)
         cmocka_unit_test(a_buffer_that_was_larger_has_its_limit),
         cmocka_unit_test(refuses_what_is_not_deflate),
         cmocka_unit_test(goes_on_behind_final_blocks),
+        cmocka_unit_test(a_message_may_end_where_the_room_ends),
         cmocka_unit_test(half_a_million_final_blocks_are_one_empty_message),
         cmocka_unit_test(refuses_text_that_is_not_utf_8),
         cmocka_unit_test(looks_at_text_while_it_comes_out),
