@@ -611,7 +611,7 @@ static void reaches_all_loops_compressed(void **state)
 static int64_t live_at_rest(void)
 {
     int64_t live = bell_mem_live();
-    for (int same = 0; same < 20; same++) {
+    for (int same = 0; same < 50; same++) {
         (void)usleep(1000);
         if (bell_mem_live() != live) {
             live = bell_mem_live();
