@@ -100,6 +100,14 @@ for (const name of ["raw_epoll", "raw_uring"]) {
     }
 }
 
+test("libbell_plays_echo_compressed", async (t) => {
+    if (missing) return t.skip(missing);
+    const result = await play("libbell", ["--deflate"], "echo",
+        ["--connections", 20, "--size", 1024, "--depth", 4, "--deflate"]);
+    assert.ok(result.messages > 0);
+    checkMeasured(result);
+});
+
 /** Plays against a server that does as it is told. */
 async function playScripted(t, script, args = []) {
     if (missing) {
