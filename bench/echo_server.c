@@ -226,8 +226,9 @@ static bell_status compose(const struct settings *s, struct bell_ws_server **ws,
 int main(int argc, char **argv)
 {
 #ifdef __GLIBC__
-    /* After a burst of large messages their memory goes back to the system. */
-    (void)mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+    /* What glibc keeps of the memory of large messages has a bound; it would be 64 MiB. */
+    (void)mallopt(M_MMAP_THRESHOLD, 1024 * 1024);
+    (void)mallopt(M_TRIM_THRESHOLD, 8 * 1024 * 1024);
 #endif
     struct settings s = {.listen = "127.0.0.1:9001",
                          .max_message_bytes = (size_t)16 * 1024 * 1024,

@@ -9,7 +9,11 @@
 #include <malloc.h>
 #endif
 
-enum { LARGE_BLOCK_BYTES = 256 * 1024 };
+enum {
+    LESSON_BYTES = 4 * 1024 * 1024,
+    MAPPED_FROM_BYTES = 1024 * 1024,  /* blocks with a mapping of their own */
+    KEPT_MAX_BYTES = 8 * 1024 * 1024, /* free at the end of an arena */
+};
 
 /* Counters only: no other memory is published through them, so relaxed order is enough. */
 static atomic_int_fast64_t live_blocks;
@@ -85,11 +89,20 @@ void bell_mem_free(void *p)
     }
 }
 
-void bell_mem_return_large(void)
+void bell_mem_expect_large(void)
 {
 #ifdef __GLIBC__
-    /* It can fail only for a bad parameter. */
-    (void)mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES);
+    void *volatile lesson = malloc(LESSON_BYTES);
+    free(lesson);
+#endif
+}
+
+void bell_mem_bound_kept(void)
+{
+#ifdef __GLIBC__
+    /* They fail only for bad parameters. */
+    (void)mallopt(M_MMAP_THRESHOLD, MAPPED_FROM_BYTES);
+    (void)mallopt(M_TRIM_THRESHOLD, KEPT_MAX_BYTES);
 #endif
 }
 

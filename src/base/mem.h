@@ -24,11 +24,16 @@ char *bell_mem_copy_text(bell_slice s);
 void bell_mem_free(void *p);
 
 /*
- * For programs, once at their start: blocks of 256 KiB and more are the system's again as soon as
- * they are freed. Otherwise glibc keeps them after a burst of large messages, for it raises that
- * size with each such block that is freed (mallopt(3), M_MMAP_THRESHOLD). Elsewhere nothing.
+ * How glibc deals with large blocks; elsewhere nothing. By default it gives memory back so eagerly
+ * that every message of 64 KiB pays for pages anew, until a large block is freed: then it learns.
+ *
+ * bell_mem_expect_large   for the library: teaches it by freeing one of 4 MiB. What the program has
+ *                         set for itself stays.
+ * bell_mem_bound_kept     for programs, at their start: the same to a bound, since with every
+ * larger block it learns to keep more, up to 64 MiB. See mallopt(3).
  */
-void bell_mem_return_large(void);
+void bell_mem_expect_large(void);
+void bell_mem_bound_kept(void);
 
 /* For tests: blocks given out and not yet freed. */
 int64_t bell_mem_live(void);

@@ -81,7 +81,7 @@ static int run_command(const struct command *command, int argc, const char *cons
 
 int main(int argc, char **argv)
 {
-    bell_mem_return_large();
+    bell_mem_bound_kept();
     /* A peer or a pipe that has gone is told by the failed write, not by a signal that ends us. */
     (void)signal(SIGPIPE, SIG_IGN);
     const char *const *arguments = (const char *const *)argv;

@@ -75,6 +75,7 @@ bell_status bell_io_server_create(struct bell_http_server *http, const bell_io_o
     if (http->io != NULL) {
         return BELL_ESTATE;
     }
+    bell_mem_expect_large();
     bell_io_back_end back_end;
     bell_status st = bell_io_choose(o->back_end, &back_end);
     if (st != BELL_OK) {
