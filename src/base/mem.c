@@ -15,6 +15,7 @@ enum {
     KEPT_MAX_BYTES = 8 * 1024 * 1024, /* free at the end of an arena */
 };
 
+#ifdef BELL_COUNT_ALLOCATIONS
 /* Counters only: no other memory is published through them, so relaxed order is enough. */
 static atomic_int_fast64_t live_blocks;
 static atomic_int_fast64_t fail_countdown; /* 0 = off, 1 = the next allocation fails */
@@ -39,6 +40,42 @@ static void *counted(void *p)
     }
     return p;
 }
+
+static void uncounted(void)
+{
+    atomic_fetch_sub_explicit(&live_blocks, 1, memory_order_relaxed);
+}
+
+int64_t bell_mem_live(void)
+{
+    return atomic_load_explicit(&live_blocks, memory_order_relaxed);
+}
+
+void bell_mem_fail_at(int64_t n)
+{
+    atomic_store_explicit(&has_failed, false, memory_order_relaxed);
+    atomic_store_explicit(&fail_countdown, n, memory_order_relaxed);
+}
+
+bool bell_mem_failed(void)
+{
+    return atomic_load_explicit(&has_failed, memory_order_relaxed);
+}
+#else
+static bool must_fail(void)
+{
+    return false;
+}
+
+static void *counted(void *p)
+{
+    return p;
+}
+
+static void uncounted(void)
+{
+}
+#endif
 
 void *bell_mem_alloc(size_t size_bytes)
 {
@@ -84,7 +121,7 @@ char *bell_mem_copy_text(bell_slice s)
 void bell_mem_free(void *p)
 {
     if (p != NULL) {
-        atomic_fetch_sub_explicit(&live_blocks, 1, memory_order_relaxed);
+        uncounted();
         free(p);
     }
 }
@@ -104,20 +141,4 @@ void bell_mem_bound_kept(void)
     (void)mallopt(M_MMAP_THRESHOLD, MAPPED_FROM_BYTES);
     (void)mallopt(M_TRIM_THRESHOLD, KEPT_MAX_BYTES);
 #endif
-}
-
-int64_t bell_mem_live(void)
-{
-    return atomic_load_explicit(&live_blocks, memory_order_relaxed);
-}
-
-void bell_mem_fail_at(int64_t n)
-{
-    atomic_store_explicit(&has_failed, false, memory_order_relaxed);
-    atomic_store_explicit(&fail_countdown, n, memory_order_relaxed);
-}
-
-bool bell_mem_failed(void)
-{
-    return atomic_load_explicit(&has_failed, memory_order_relaxed);
 }

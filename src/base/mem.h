@@ -35,7 +35,7 @@ void bell_mem_free(void *p);
 void bell_mem_expect_large(void);
 void bell_mem_bound_kept(void);
 
-/* For tests: blocks given out and not yet freed. */
+/* Only in builds with tests (BELL_COUNT_ALLOCATIONS): blocks given out and not yet freed. */
 int64_t bell_mem_live(void);
 /* For tests: the n-th allocation from now (1 = the next) fails, later ones work; 0 switches it off.
  */

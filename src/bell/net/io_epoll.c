@@ -104,18 +104,21 @@ static bell_status epoll_receive(struct bell_io *io, struct bell_io_handle *h, b
     return interest_update(io, h);
 }
 
-static bell_status epoll_send(struct bell_io *io, struct bell_io_handle *h,
-                              const struct iovec *pieces, int count, size_t *sent)
+static ssize_t send_pieces(int fd, const struct iovec *pieces, int count)
 {
     /* sendmsg wants a pointer to what it does not change. */
     struct iovec copy[BELL_IO_MAX_PIECES];
-    for (int i = 0; i < count; i++) {
-        copy[i] = pieces[i];
-    }
+    memcpy(copy, pieces, (size_t)count * sizeof *pieces);
     struct msghdr message = {.msg_iov = copy, .msg_iovlen = (size_t)count};
+    return sendmsg(fd, &message, MSG_NOSIGNAL);
+}
+
+static bell_status epoll_send(struct bell_io *io, struct bell_io_handle *h,
+                              const struct iovec *pieces, int count, size_t *sent)
+{
     for (;;) {
-        ssize_t n = count == 1 ? send(h->fd, copy[0].iov_base, copy[0].iov_len, MSG_NOSIGNAL)
-                               : sendmsg(h->fd, &message, MSG_NOSIGNAL);
+        ssize_t n = count == 1 ? send(h->fd, pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL)
+                               : send_pieces(h->fd, pieces, count);
         if (n > 0) {
             *sent = (size_t)n;
             return BELL_OK;

@@ -14,10 +14,11 @@ struct bell_out_node {
 };
 
 /*
- * A copied frame that is alone gets a blob a little larger than itself, so that frames which come
- * in the same turn fit behind it; once there is a second blob a queue is forming and it gets more.
+ * A copied frame that is alone gets a blob with room behind it for the frames of the same turn, as
+ * large as malloc still gives from its quick lists; once there is a second blob a queue is forming
+ * and it gets more.
  */
-enum { FIRST_BLOB_BYTES = 256, NEXT_BLOB_BYTES = 4096, SHARE_FROM_BYTES = 512 };
+enum { FIRST_BLOB_BYTES = 960, NEXT_BLOB_BYTES = 4096, SHARE_FROM_BYTES = 512 };
 
 static struct bell_out_node *node_append(struct bell_out_queue *q, struct bell_blob *blob)
 {
