@@ -45,9 +45,20 @@ typedef struct {
     void (*destroy)(void *user);
 } bell_guard_callbacks;
 
-/* Copies the callbacks. Owned by the caller until it is added to a server. BELL_ENOMEM. */
-BELL_NODISCARD BELL_API bell_status bell_guard_create(const bell_guard_callbacks *callbacks,
-                                                      void *user, struct bell_guard **out);
+/* What the call below is made of; the size says which fields the program knows (see version.h). */
+BELL_NODISCARD BELL_API bell_status bell_guard_create_sized(const bell_guard_callbacks *callbacks,
+                                                            size_t callbacks_bytes, void *user,
+                                                            struct bell_guard **out);
+
+/*
+ * Copies the callbacks. Owned by the caller until it is added to a server. BELL_ENOMEM,
+ * BELL_ENOTSUP a callback that only a later libbell knows.
+ */
+BELL_NODISCARD static inline bell_status bell_guard_create(const bell_guard_callbacks *callbacks,
+                                                           void *user, struct bell_guard **out)
+{
+    return bell_guard_create_sized(callbacks, sizeof *callbacks, user, out);
+}
 /* Only for guards that were not added to a server. Takes NULL. */
 BELL_API void bell_guard_destroy(struct bell_guard *guard);
 

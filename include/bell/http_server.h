@@ -37,12 +37,28 @@ typedef struct {
                                   30,000 */
 } bell_http_options;
 
-BELL_API void bell_http_options_init(bell_http_options *options);
-
-/* options NULL = defaults. Owned by the caller, outlives the I/O server. BELL_EINVAL, BELL_ENOMEM.
+/* What the calls below are made of; the size says which fields the program knows (see version.h).
  */
-BELL_NODISCARD BELL_API bell_status bell_http_server_create(const bell_http_options *options,
-                                                            struct bell_http_server **out);
+BELL_API void bell_http_options_init_sized(bell_http_options *options, size_t options_bytes);
+BELL_NODISCARD BELL_API bell_status bell_http_server_create_sized(const bell_http_options *options,
+                                                                  size_t options_bytes,
+                                                                  struct bell_http_server **out);
+
+/* The defaults. */
+static inline void bell_http_options_init(bell_http_options *options)
+{
+    bell_http_options_init_sized(options, sizeof *options);
+}
+
+/*
+ * options NULL = defaults. Owned by the caller, outlives the I/O server. BELL_EINVAL, BELL_ENOMEM;
+ * BELL_ENOTSUP an option that only a later libbell knows.
+ */
+BELL_NODISCARD static inline bell_status bell_http_server_create(const bell_http_options *options,
+                                                                 struct bell_http_server **out)
+{
+    return bell_http_server_create_sized(options, sizeof *options, out);
+}
 /* Only before start or after stop. Takes NULL. */
 BELL_API void bell_http_server_destroy(struct bell_http_server *http);
 
@@ -83,18 +99,6 @@ typedef struct {
     size_t field_count;
 } bell_http_static_options;
 
-/*
- * Serves the files below directory at prefix (which ends in "/"): ETag, Last-Modified, ranges (RFC
- * 9110 section 14), FILE.br and FILE.gz where the client takes them, HEAD. Never leaves the
- * directory, follows no link, serves no name that begins with a dot. Only before start. Paths no
- * route and no static prefix knows get 404. BELL_ENOTFOUND no such directory, BELL_EINVAL the
- * prefix or a field, BELL_ELIMIT over 16 fields, BELL_EEXISTS, BELL_ENOMEM, BELL_ESTATE after
- * start.
- */
-BELL_NODISCARD BELL_API bell_status
-bell_http_server_static(struct bell_http_server *http, const char *prefix, const char *directory,
-                        const bell_http_static_options *options);
-
 /* One file in memory, all borrowed for the server's life. */
 typedef struct {
     bell_slice path; /* below the prefix, without a leading "/" */
@@ -105,15 +109,41 @@ typedef struct {
     bell_slice etag; /* strong, without quotes, of the plain content */
 } bell_http_file;
 
+/* What the calls below are made of; the size says which fields the program knows (see version.h).
+ */
+BELL_NODISCARD BELL_API bell_status bell_http_server_static_sized(
+    struct bell_http_server *http, const char *prefix, const char *directory,
+    const bell_http_static_options *options, size_t options_bytes);
+BELL_NODISCARD BELL_API bell_status bell_http_server_files_sized(
+    struct bell_http_server *http, const char *prefix, const bell_http_file *files, size_t count,
+    const bell_http_static_options *options, size_t options_bytes);
+
+/*
+ * Serves the files below directory at prefix (which ends in "/"): ETag, Last-Modified, ranges (RFC
+ * 9110 section 14), FILE.br and FILE.gz where the client takes them, HEAD. Never leaves the
+ * directory, follows no link, serves no name that begins with a dot. Only before start. Paths no
+ * route and no static prefix knows get 404. BELL_ENOTFOUND no such directory, BELL_EINVAL the
+ * prefix or a field, BELL_ELIMIT over 16 fields, BELL_EEXISTS, BELL_ENOMEM, BELL_ESTATE after
+ * start, BELL_ENOTSUP an option that only a later libbell knows.
+ */
+BELL_NODISCARD static inline bell_status
+bell_http_server_static(struct bell_http_server *http, const char *prefix, const char *directory,
+                        const bell_http_static_options *options)
+{
+    return bell_http_server_static_sized(http, prefix, directory, options, sizeof *options);
+}
+
 /*
  * The same as bell_http_server_static for files that live in memory: for programs that carry their
  * web parts inside. files is borrowed for the server's life. Only before start.
  */
-BELL_NODISCARD BELL_API bell_status bell_http_server_files(struct bell_http_server *http,
-                                                           const char *prefix,
-                                                           const bell_http_file *files,
-                                                           size_t count,
-                                                           const bell_http_static_options *options);
+BELL_NODISCARD static inline bell_status
+bell_http_server_files(struct bell_http_server *http, const char *prefix,
+                       const bell_http_file *files, size_t count,
+                       const bell_http_static_options *options)
+{
+    return bell_http_server_files_sized(http, prefix, files, count, options, sizeof *options);
+}
 
 /* The request. Everything is borrowed until the handler (or on_open, or the guard) returns. */
 BELL_API bell_slice bell_http_request_method(const struct bell_http_request *request);

@@ -6,6 +6,7 @@
 
 #include "bell/slice.h"
 #include "bell/status.h"
+#include "bell/ws_server.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -48,20 +49,35 @@ typedef struct {
     bool proxy_protocol;
 } bell_io_options;
 
-BELL_API void bell_io_options_init(bell_io_options *options);
+/* What the calls below are made of; the size says which fields the program knows (see version.h).
+ */
+BELL_API void bell_io_options_init_sized(bell_io_options *options, size_t options_bytes);
+BELL_NODISCARD BELL_API bell_status bell_io_server_create_sized(struct bell_http_server *http,
+                                                                const bell_io_options *options,
+                                                                size_t options_bytes,
+                                                                struct bell_io_server **out);
+
+/* The defaults. */
+static inline void bell_io_options_init(bell_io_options *options)
+{
+    bell_io_options_init_sized(options, sizeof *options);
+}
 
 /*
  * options NULL = defaults. Borrows http, which outlives the result. Raises RLIMIT_NOFILE as far as
  * it may. BELL_EINVAL (also a proxy that is no network, or more than 256), BELL_ENOMEM, BELL_EIO;
- * BELL_ENOTSUP when io_uring was asked for and cannot be had; BELL_ESTATE when http, or a WebSocket
- * server in it, belongs to another I/O server.
+ * BELL_ENOTSUP when io_uring was asked for and cannot be had, or an option that only a later
+ * libbell knows; BELL_ESTATE when http, or a WebSocket server in it, belongs to another I/O server.
  *
  * With io_uring the calling thread may find a system call interrupted (EINTR) after the server was
  * destroyed: so the kernel ends a ring.
  */
-BELL_NODISCARD BELL_API bell_status bell_io_server_create(struct bell_http_server *http,
-                                                          const bell_io_options *options,
-                                                          struct bell_io_server **out);
+BELL_NODISCARD static inline bell_status bell_io_server_create(struct bell_http_server *http,
+                                                               const bell_io_options *options,
+                                                               struct bell_io_server **out)
+{
+    return bell_io_server_create_sized(http, options, sizeof *options, out);
+}
 /* Stops first if need be. Takes NULL. */
 BELL_API void bell_io_server_destroy(struct bell_io_server *io);
 
@@ -93,13 +109,20 @@ BELL_API void bell_io_server_wait(struct bell_io_server *io);
  * loop thread. */
 BELL_API void bell_io_server_stop(struct bell_io_server *io);
 
+/* What the call below is made of; the size says which callbacks the program knows. */
+BELL_NODISCARD BELL_API bell_status bell_serve_sized(const char *address,
+                                                     const struct bell_component *component,
+                                                     size_t component_bytes);
+
 /*
  * The short way: composes a component with default options, WebSockets at every path, and runs it
  * at address until the process ends. What listen and run can fail with; the reason is logged.
  */
-struct bell_component;
-BELL_NODISCARD BELL_API bell_status bell_serve(const char *address,
-                                               const struct bell_component *component);
+BELL_NODISCARD static inline bell_status bell_serve(const char *address,
+                                                    const struct bell_component *component)
+{
+    return bell_serve_sized(address, component, sizeof *component);
+}
 
 /* The number of loops that run. */
 BELL_API uint32_t bell_io_server_threads(const struct bell_io_server *io);

@@ -130,17 +130,31 @@ typedef struct {
     bell_ws_deflate_options deflate; /* default off */
 } bell_ws_options;
 
-BELL_API void bell_ws_options_init(bell_ws_options *options);
+/* What the calls below are made of; the sizes say which fields the program knows (see version.h).
+ */
+BELL_API void bell_ws_options_init_sized(bell_ws_options *options, size_t options_bytes);
+BELL_NODISCARD BELL_API bell_status bell_ws_server_create_sized(
+    const struct bell_component *component, size_t component_bytes, const bell_ws_options *options,
+    size_t options_bytes, struct bell_ws_server **out);
+
+/* The defaults. */
+static inline void bell_ws_options_init(bell_ws_options *options)
+{
+    bell_ws_options_init_sized(options, sizeof *options);
+}
 
 /*
  * Copies component and options (NULL = defaults). The result is owned by the caller and must
  * outlive the HTTP server it is given to.
  * BELL_EINVAL a limit of 0, a bad sub-protocol name, an enabled deflate with a number out of its
- * range; BELL_ENOMEM.
+ * range; BELL_ENOTSUP a callback or an option that only a later libbell knows; BELL_ENOMEM.
  */
-BELL_NODISCARD BELL_API bell_status bell_ws_server_create(const struct bell_component *component,
-                                                          const bell_ws_options *options,
-                                                          struct bell_ws_server **out);
+BELL_NODISCARD static inline bell_status
+bell_ws_server_create(const struct bell_component *component, const bell_ws_options *options,
+                      struct bell_ws_server **out)
+{
+    return bell_ws_server_create_sized(component, sizeof *component, options, sizeof *options, out);
+}
 /* Only before start or after stop. Takes NULL. Destroys its guards. */
 BELL_API void bell_ws_server_destroy(struct bell_ws_server *ws);
 

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/versioned.h"
 #include "bell/http/origin.h"
 #include "bell/http/text.h"
 #include "bell/http_server.h"
@@ -13,14 +14,18 @@
 
 enum { MAX_NETWORKS = 65536, MAX_ORIGINS = 1024, IPV6_SUBNET_BYTES = 8, MS_PER_S = 1000 };
 
-bell_status bell_guard_create(const bell_guard_callbacks *callbacks, void *user,
-                              struct bell_guard **out)
+bell_status bell_guard_create_sized(const bell_guard_callbacks *callbacks, size_t callbacks_bytes,
+                                    void *user, struct bell_guard **out)
 {
+    bell_guard_callbacks known = {0};
+    if (!bell_versioned_read(&known, sizeof known, callbacks, callbacks_bytes)) {
+        return BELL_ENOTSUP;
+    }
     struct bell_guard *g = bell_mem_zalloc(sizeof *g);
     if (g == NULL) {
         return BELL_ENOMEM;
     }
-    g->callbacks = *callbacks;
+    g->callbacks = known;
     g->user = user;
     *out = g;
     return BELL_OK;

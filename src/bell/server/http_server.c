@@ -1,6 +1,7 @@
 #include "bell/http_server.h"
 
 #include "base/mem.h"
+#include "base/versioned.h"
 #include "bell/http/text.h"
 #include "bell/server/connection.h"
 #include "bell/server/file_thread.h"
@@ -24,16 +25,21 @@ static const bell_http_options DEFAULTS = {
     .send_timeout_ms = 30000,
 };
 
-void bell_http_options_init(bell_http_options *options)
+void bell_http_options_init_sized(bell_http_options *options, size_t options_bytes)
 {
-    *options = DEFAULTS;
+    bell_versioned_write(options, options_bytes, &DEFAULTS, sizeof DEFAULTS);
 }
 
 /* ---- life ---- */
 
-bell_status bell_http_server_create(const bell_http_options *options, struct bell_http_server **out)
+bell_status bell_http_server_create_sized(const bell_http_options *options, size_t options_bytes,
+                                          struct bell_http_server **out)
 {
-    const bell_http_options *o = options == NULL ? &DEFAULTS : options;
+    bell_http_options known = DEFAULTS;
+    const bell_http_options *o = &known;
+    if (!bell_versioned_read(&known, sizeof known, options, options_bytes)) {
+        return BELL_ENOTSUP;
+    }
     if (o->max_head_bytes == 0 || o->max_head_bytes > UINT32_MAX / 2 || o->max_header_count == 0 ||
         o->head_timeout_ms == 0 || o->body_timeout_ms == 0 || o->keep_alive_ms == 0 ||
         o->send_timeout_ms == 0 || o->max_body_bytes > SIZE_MAX / 4) {
@@ -249,11 +255,9 @@ static bell_status fields_copy(struct bell_http_static *s, const bell_http_field
 }
 
 /* Takes directory_fd over, also on failure. */
-static bell_status static_create(const bell_http_static_options *options, int directory_fd,
+static bell_status static_create(const bell_http_static_options *o, int directory_fd,
                                  struct bell_http_static **out)
 {
-    static const bell_http_static_options NONE = {0};
-    const bell_http_static_options *o = options == NULL ? &NONE : options;
     struct bell_http_static *s = bell_mem_zalloc(sizeof *s);
     if (s == NULL) {
         if (directory_fd >= 0) {
@@ -296,30 +300,41 @@ static bell_status static_add(struct bell_http_server *http, const char *prefix,
     return BELL_OK;
 }
 
-bell_status bell_http_server_static(struct bell_http_server *http, const char *prefix,
-                                    const char *directory, const bell_http_static_options *options)
+bell_status bell_http_server_static_sized(struct bell_http_server *http, const char *prefix,
+                                          const char *directory,
+                                          const bell_http_static_options *options,
+                                          size_t options_bytes)
 {
+    bell_http_static_options known = {0};
     if (!is_open_for_changes(http)) {
         return BELL_ESTATE;
+    }
+    if (!bell_versioned_read(&known, sizeof known, options, options_bytes)) {
+        return BELL_ENOTSUP;
     }
     int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) {
         return BELL_ENOTFOUND;
     }
     struct bell_http_static *s;
-    bell_status st = static_create(options, fd, &s);
+    bell_status st = static_create(&known, fd, &s);
     return st == BELL_OK ? static_add(http, prefix, s) : st;
 }
 
-bell_status bell_http_server_files(struct bell_http_server *http, const char *prefix,
-                                   const bell_http_file *files, size_t count,
-                                   const bell_http_static_options *options)
+bell_status bell_http_server_files_sized(struct bell_http_server *http, const char *prefix,
+                                         const bell_http_file *files, size_t count,
+                                         const bell_http_static_options *options,
+                                         size_t options_bytes)
 {
+    bell_http_static_options known = {0};
     if (!is_open_for_changes(http)) {
         return BELL_ESTATE;
     }
+    if (!bell_versioned_read(&known, sizeof known, options, options_bytes)) {
+        return BELL_ENOTSUP;
+    }
     struct bell_http_static *s;
-    bell_status st = static_create(options, -1, &s);
+    bell_status st = static_create(&known, -1, &s);
     if (st != BELL_OK) {
         return st;
     }

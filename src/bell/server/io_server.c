@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/versioned.h"
 #include "bell/net/sock.h"
 #include "bell/server/http_server_internal.h"
 #include "bell/server/io_server_internal.h"
@@ -17,9 +18,9 @@ static const bell_io_options DEFAULTS = {
     .backlog = 4096,
 };
 
-void bell_io_options_init(bell_io_options *options)
+void bell_io_options_init_sized(bell_io_options *options, size_t options_bytes)
 {
-    *options = DEFAULTS;
+    bell_versioned_write(options, options_bytes, &DEFAULTS, sizeof DEFAULTS);
 }
 
 static uint32_t usable_cores(void)
@@ -63,10 +64,15 @@ static void loops_finish(struct bell_io_server *io)
     bell_mem_free(io->loops);
 }
 
-bell_status bell_io_server_create(struct bell_http_server *http, const bell_io_options *options,
-                                  struct bell_io_server **out)
+bell_status bell_io_server_create_sized(struct bell_http_server *http,
+                                        const bell_io_options *options, size_t options_bytes,
+                                        struct bell_io_server **out)
 {
-    const bell_io_options *o = options == NULL ? &DEFAULTS : options;
+    bell_io_options known = DEFAULTS;
+    const bell_io_options *o = &known;
+    if (!bell_versioned_read(&known, sizeof known, options, options_bytes)) {
+        return BELL_ENOTSUP;
+    }
     if (http == NULL || o->threads > BELL_IO_MAX_LOOPS || o->max_connections == 0 ||
         o->backlog == 0 || o->backlog > INT32_MAX || (unsigned)o->back_end > BELL_IO_URING ||
         o->trusted_proxy_count > BELL_IO_MAX_PROXIES) {
@@ -278,12 +284,13 @@ uint32_t bell_io_server_threads(const struct bell_io_server *io)
     return io->loop_count;
 }
 
-bell_status bell_serve(const char *address, const struct bell_component *component)
+bell_status bell_serve_sized(const char *address, const struct bell_component *component,
+                             size_t component_bytes)
 {
     struct bell_ws_server *ws = NULL;
     struct bell_http_server *http = NULL;
     struct bell_io_server *io = NULL;
-    bell_status st = bell_ws_server_create(component, NULL, &ws);
+    bell_status st = bell_ws_server_create_sized(component, component_bytes, NULL, 0, &ws);
     if (st == BELL_OK) {
         st = bell_http_server_create(NULL, &http);
     }

@@ -1,6 +1,7 @@
 #include "bell/ws_server.h"
 
 #include "base/mem.h"
+#include "base/versioned.h"
 #include "bell/server/guard_internal.h"
 #include "bell/server/ws_server_internal.h"
 #include "bell/ws/extension.h"
@@ -26,9 +27,9 @@ static const bell_ws_options DEFAULTS = {
         },
 };
 
-void bell_ws_options_init(bell_ws_options *options)
+void bell_ws_options_init_sized(bell_ws_options *options, size_t options_bytes)
 {
-    *options = DEFAULTS;
+    bell_versioned_write(options, options_bytes, &DEFAULTS, sizeof DEFAULTS);
 }
 
 /* ---- life ---- */
@@ -79,10 +80,17 @@ static bool is_deflate_right(const bell_ws_deflate_options *o)
                               is_between(o->level, 1, 9) && is_between(o->memory_level, 1, 9));
 }
 
-bell_status bell_ws_server_create(const struct bell_component *component,
-                                  const bell_ws_options *options, struct bell_ws_server **out)
+bell_status bell_ws_server_create_sized(const struct bell_component *component,
+                                        size_t component_bytes, const bell_ws_options *options,
+                                        size_t options_bytes, struct bell_ws_server **out)
 {
-    const bell_ws_options *o = options == NULL ? &DEFAULTS : options;
+    struct bell_component callbacks = {0};
+    bell_ws_options known = DEFAULTS;
+    const bell_ws_options *o = &known;
+    if (!bell_versioned_read(&callbacks, sizeof callbacks, component, component_bytes) ||
+        !bell_versioned_read(&known, sizeof known, options, options_bytes)) {
+        return BELL_ENOTSUP;
+    }
     if (o->max_message_bytes == 0 || o->max_frame_bytes == 0 || o->max_queue_bytes == 0 ||
         o->max_queue_messages == 0 || o->close_timeout_ms == 0 ||
         o->subprotocol_count > BELL_WS_MAX_SUBPROTOCOLS || !is_deflate_right(&o->deflate)) {
@@ -92,7 +100,7 @@ bell_status bell_ws_server_create(const struct bell_component *component,
     if (ws == NULL) {
         return BELL_ENOMEM;
     }
-    ws->component = *component;
+    ws->component = callbacks;
     ws->options = *o;
     ws->limits = (bell_ws_limits){o->max_frame_bytes, o->max_message_bytes};
     bell_status st = subprotocols_copy(ws, o);
