@@ -3,6 +3,7 @@
 #   make run        install what is missing, build, start on http://127.0.0.1:8080 with data in ./data
 #   make test       install what is missing, build, run every suite
 #   make build      build everything: libbell, server, examples, bench programs, web
+#   make install    put what make build has built below PREFIX (/usr/local); DESTDIR and LIBDIR as usual
 #   make check      what CI runs: make test, then compilers, sanitizers, linters
 #   make bench      replay dialogues against a fresh server, then measure libbell beside others
 #   make bench-ws   only the latter; with ARGS=--write also into bench/RESULTS.md
@@ -21,7 +22,7 @@ FUZZ_SECONDS ?= 600
 ARGS ?=
 WS_ARGS ?=
 
-.PHONY: run server test build check peers bench bench-ws million torture fuzz clean
+.PHONY: run server test build install check peers bench bench-ws million torture fuzz clean
 .DEFAULT_GOAL := build
 
 run: server
@@ -36,6 +37,9 @@ build:
 	@tools/setup.sh run
 	@tools/build_web.sh
 	@tools/build.sh $(RELEASE)
+
+install:
+	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' LIBDIR='$(LIBDIR)' tools/install.sh $(RELEASE)
 
 test:
 	@tools/setup.sh test

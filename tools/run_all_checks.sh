@@ -59,8 +59,10 @@ run_cppcheck() {
         -Iinclude -Isrc src
 }
 
+# They compile alone, in both languages, and what they declare is what the library exports.
 public_headers() {
     local header
+    tools/check_symbols.py || return 1
     for header in include/bell/*.h; do
         echo "#include \"bell/$(basename "$header")\"" |
             gcc -std=c17 -Wall -Wextra -Wpedantic -Werror -Iinclude -fsyntax-only -xc - || return 1

@@ -66,6 +66,8 @@ look_for_run() {
 
 look_for_test() {
     need_library cmocka libcmocka-dev
+    # The public headers are compiled as C++ too.
+    need_command g++ g++
     find_browser >/dev/null || need chromium
     # Korean and Chinese texts must be seen to be laid out.
     has_package fonts-noto-cjk || { has fc-list && [ -n "$(fc-list :lang=ko family)" ]; } ||

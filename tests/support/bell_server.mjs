@@ -4,7 +4,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
@@ -59,12 +59,12 @@ export class BellServer {
     port = 0;
 
     /**
-     * program below the build folder; args without the address; address: how the program is told;
+     * program: its path, or its name below the build folder; args without the address; address: how the program is told;
      * descriptors: the most that it may have.
      */
     static async start({ program = "bench/echo-server", args = [], address = ["--listen", "127.0.0.1:0"],
         descriptors } = {}) {
-        const path = join(BUILD, program);
+        const path = resolve(BUILD, program);
         if (!existsSync(path)) throw new Error(`${path} is not there: build it, or set BELL_BUILD_DIR`);
         const server = new BellServer();
         if (descriptors !== undefined) server.#maxDescriptors = descriptors;
