@@ -117,7 +117,7 @@ test("the_field_grows_to_five_lines_and_no_further", async () => {
     const { shop } = await visitAndOpen();
     const height = async (lines) => {
         await shop.field.fill(Array(lines).fill("line").join("\n"));
-        return (await shop.field.boundingBox()).height;
+        return Math.round((await shop.field.boundingBox()).height);
     };
     const [one, two, five, nine] = [await height(1), await height(2), await height(5), await height(9)];
     assert.ok(two > one && five > two, `${one} ${two} ${five}`);

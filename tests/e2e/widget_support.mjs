@@ -193,14 +193,15 @@ export function inWidget(page, run, argument) {
         [run.toString(), argument]);
 }
 
-/** Where it stands once it, and what it stands in, has stopped moving. */
+/** Where it stands in whole pixels, once it, and what it stands in, has stopped moving. */
 export async function box(page, selector) {
     const place = page.locator(`deskbell-widget ${selector}`).first();
     await place.evaluate((element) => {
         const finite = element.getRootNode().getAnimations().filter((a) => a.effect.getComputedTiming().endTime !== Infinity);
         return Promise.allSettled(finite.map((animation) => animation.finished));
     });
-    return place.boundingBox();
+    const exact = await place.boundingBox();
+    return Object.fromEntries(Object.entries(exact).map(([side, pixels]) => [side, Math.round(pixels)]));
 }
 
 /** A site and a browser for the tests of a file, and how visitors come. */
