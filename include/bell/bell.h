@@ -23,6 +23,7 @@
 #include "bell/io_server.h"
 #include "bell/slice.h"
 #include "bell/status.h"
+#include "bell/supervisor.h"
 #include "bell/version.h"
 #include "bell/ws_server.h"
 

@@ -47,6 +47,8 @@ typedef struct {
      * Default false.
      */
     bool proxy_protocol;
+    uint32_t unix_mode; /* permission bits of Unix sockets, 0 to 0777: who may connect must be able
+                           to write. Default 0660 */
 } bell_io_options;
 
 /* What the calls below are made of; the size says which fields the program knows (see version.h).
@@ -82,14 +84,33 @@ BELL_NODISCARD static inline bell_status bell_io_server_create(struct bell_http_
 BELL_API void bell_io_server_destroy(struct bell_io_server *io);
 
 /*
- * Binds "ADDR:PORT" ("127.0.0.1:8080", "[::1]:8080"; port 0 = any free one) and listens; several
- * calls give several listeners. Only before start; connections wait in the backlog until then.
- * BELL_EINVAL (also an address this machine does not have), BELL_EADDRINUSE, BELL_EACCES,
- * BELL_ENOMEM, BELL_EIO; BELL_ELIMIT over 16 listeners; BELL_ESTATE after start.
+ * Binds and listens; several calls give several listeners. Only before start; connections wait in
+ * the backlog until then.
+ *
+ * "ADDR:PORT"   "127.0.0.1:8080", "[::1]:8080", or ":8080" for every address, IPv6 and IPv4; port
+ *               0 = any free one
+ * "unix:PATH"   a Unix socket in the file system (options.unix_mode). A socket file which a server
+ *               that is gone has left is replaced; ours is removed at the end. Peers have no
+ *               address: see bell_http_request_peer
+ *
+ * BELL_EINVAL (also an address this machine does not have, a path over 107 bytes or in no folder),
+ * BELL_EADDRINUSE (also a file that is no socket), BELL_EACCES, BELL_ENOMEM, BELL_EIO; BELL_ELIMIT
+ * over 16 listeners; BELL_ESTATE after start.
  */
 BELL_NODISCARD BELL_API bell_status bell_io_server_listen(struct bell_io_server *io,
                                                           const char *address);
-/* The port of the listener with this index (order of listen calls); 0 when there is none. */
+/*
+ * The same with a socket that somebody else has bound and listens on, TCP or Unix: inherited, or
+ * received from another process. Takes fd over, also on failure; it becomes non-blocking and is
+ * closed on exec. A process that holds another descriptor of this socket may go on accepting there,
+ * and the socket lives on until the last one is closed. See also bell/supervisor.h.
+ *
+ * One loop accepts for all and deals the connections out in turn; so with a Unix socket.
+ * BELL_EINVAL not a stream socket that listens; BELL_ENOMEM, BELL_EIO, BELL_ELIMIT, BELL_ESTATE.
+ */
+BELL_NODISCARD BELL_API bell_status bell_io_server_listen_fd(struct bell_io_server *io, int fd);
+/* The port of the listener with this index (order of listen calls); 0 when there is none, or it is
+ * not TCP. */
 BELL_API uint16_t bell_io_server_port(const struct bell_io_server *io, size_t index);
 
 /* Starts the loop threads and returns. BELL_ESTATE when started before, BELL_ENOMEM, BELL_EIO. */

@@ -110,7 +110,7 @@ static void uring_destroy(struct bell_io *io)
 
 /* ---- handles ---- */
 
-/* The ring answers EAGAIN at once for sockets that are not blocking, instead of waiting. */
+/* The ring answers EAGAIN at once for streams that are not blocking, instead of waiting. */
 static bell_status make_blocking(struct bell_io *io, int fd)
 {
     if (fd == io->own_fd) {
@@ -128,7 +128,9 @@ static bell_status uring_open(struct bell_io *io, struct bell_io_handle *h, int 
                               enum bell_io_kind kind)
 {
     *h = (struct bell_io_handle){.fd = fd, .slot = NO_SLOT, .kind = kind == BELL_IO_STREAM};
-    bell_status st = make_blocking(io, fd);
+    /* A listener stays as it is: another process may accept from the same one, and must not block.
+     */
+    bell_status st = kind == BELL_IO_STREAM ? make_blocking(io, fd) : BELL_OK;
     return st == BELL_OK ? bell_uring_slot_take(io, h) : st;
 }
 

@@ -127,7 +127,11 @@ static void on_watch(struct bell_io *io, const struct io_uring_cqe *cqe)
     struct bell_uring_slot *s = bell_uring_slot_of(io, cqe->user_data);
     if (s != NULL) {
         s->is_watched = false;
-        if (!s->handle->is_receiving && cqe->res > 0) {
+        if (s->handle->kind == BELL_IO_LISTENER) {
+            if (s->handle->is_receiving && !s->is_armed) {
+                bell_uring_list(io, s); /* somebody is there to be accepted */
+            }
+        } else if (!s->handle->is_receiving && cqe->res > 0) {
             tell_received(io, s->handle, BELL_ECLOSED, NULL, 0);
         }
     }
@@ -173,7 +177,10 @@ static void on_accept(struct bell_io *io, const struct io_uring_cqe *cqe)
     }
     /* Other errors of accept(2) concern that one connection. */
     s = bell_uring_slot_of(io, cqe->user_data);
-    if (s != NULL && !s->is_armed && s->handle->is_receiving) {
+    if (s != NULL && cqe->res == -EAGAIN && !s->is_armed) {
+        /* Another process was quicker, and this kernel does not wait where the socket would not. */
+        bell_uring_watch(io, s);
+    } else if (s != NULL && !s->is_armed && s->handle->is_receiving) {
         bell_uring_list(io, s);
     }
 }

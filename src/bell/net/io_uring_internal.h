@@ -165,7 +165,8 @@ BELL_NODISCARD bell_status bell_uring_cancel(struct bell_io *io, enum bell_uring
                                              const struct bell_uring_slot *s);
 /* Tells when the socket takes bytes again. BELL_ENOMEM. */
 BELL_NODISCARD bell_status bell_uring_poll_arm(struct bell_io *io, struct bell_uring_slot *s);
-/* Tells when the socket is dead in both directions, while nothing is received. */
+/* A stream: tells when the socket is dead in both directions, while nothing is received. A
+ * listener: when there may be somebody to accept. */
 void bell_uring_watch(struct bell_io *io, struct bell_uring_slot *s);
 void bell_uring_wake_arm(struct bell_io *io);
 

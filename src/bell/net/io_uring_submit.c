@@ -159,7 +159,8 @@ void bell_uring_watch(struct bell_io *io, struct bell_uring_slot *s)
     struct io_uring_sqe *sqe = s->is_watched ? NULL : bell_uring_next_sqe(io);
     if (sqe != NULL) {
         /* Errors and hang-ups are told whatever is asked for. */
-        io_uring_prep_poll_add(sqe, s->handle->fd, 0);
+        io_uring_prep_poll_add(sqe, s->handle->fd,
+                               s->handle->kind == BELL_IO_LISTENER ? POLLIN : 0U);
         io_uring_sqe_set_data64(sqe, bell_uring_user_data(OP_WATCH, s));
         s->is_watched = true;
     }

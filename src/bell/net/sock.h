@@ -4,6 +4,7 @@
 #ifndef BELL_NET_SOCK_H
 #define BELL_NET_SOCK_H
 
+#include "bell/slice.h"
 #include "bell/status.h"
 
 #include <stdbool.h>
@@ -22,7 +23,33 @@ BELL_NODISCARD bell_status bell_sock_probe(const struct sockaddr_storage *addres
  */
 BELL_NODISCARD bell_status bell_sock_listen(const struct sockaddr_storage *address, socklen_t len,
                                             int backlog, int *out_fd);
-/* The port a socket is bound to, 0 when unknown. */
+/* Which file a Unix socket is, so that nobody else's of the same name is removed. */
+typedef struct {
+    uint64_t device;
+    uint64_t inode;
+} bell_sock_file;
+
+/*
+ * The same at a path of the file system, which gets these permission bits before anybody can
+ * connect. The socket file of a server that is gone is replaced. BELL_EADDRINUSE: somebody listens
+ * there, or the file is something else; BELL_EINVAL: a path of 0 or over 107 bytes, or a folder
+ * that is not there; BELL_EACCES, BELL_ENOMEM, BELL_EIO.
+ */
+BELL_NODISCARD bell_status bell_sock_listen_unix(const char *path, uint32_t mode, int backlog,
+                                                 int *out_fd, bell_sock_file *out_file);
+/* Removes the socket file if it still is the one that was made. */
+void bell_sock_remove_file(const char *path, const bell_sock_file *file);
+/*
+ * Makes ready what somebody else has opened: a listening stream socket becomes non-blocking, is
+ * closed on exec, and gives TCP_NODELAY to those it accepts. BELL_EINVAL: it is something else.
+ */
+BELL_NODISCARD bell_status bell_sock_adopt(int fd);
+/*
+ * Sends one datagram to a Unix socket, "/path" or "@name" for an abstract one. BELL_EINVAL: another
+ * kind of address, or too long; BELL_EIO: it could not be sent, or not at once.
+ */
+BELL_NODISCARD bell_status bell_sock_tell(const char *address, bell_slice text);
+/* The port a socket is bound to, 0 when unknown or none. */
 uint16_t bell_sock_port(int fd);
 /* Ends our half: the peer sees the end of the stream after what was sent. */
 void bell_sock_shutdown_send(int fd);

@@ -6,6 +6,7 @@
 #include "bell/net/sock.h"
 #include "bell/server/http_server_internal.h"
 #include "bell/server/io_server_internal.h"
+#include "bell/server/listener.h"
 #include "bell/server/server_loop.h"
 #include "bell/ws_server.h"
 
@@ -16,7 +17,11 @@ static const bell_io_options DEFAULTS = {
     .threads = 0,
     .max_connections = 1000000,
     .backlog = 4096,
+    .unix_mode = 0660,
 };
+
+/* Permission bits; setuid and the like mean nothing for a socket. */
+enum { MAX_UNIX_MODE = 0777 };
 
 void bell_io_options_init_sized(bell_io_options *options, size_t options_bytes)
 {
@@ -54,12 +59,9 @@ static void loops_finish(struct bell_io_server *io)
 {
     for (uint32_t i = 0; i < io->loop_count; i++) {
         struct bell_server_loop *home = &io->loops[i];
-        for (size_t j = 0; j < home->listener_count; j++) {
-            bell_io_close(home->loop.io, &home->listeners[j].io);
-        }
+        bell_listeners_free(home);
         bell_loop_finish(&home->loop);
         bell_slab_finish(home);
-        bell_mem_free(home->listeners);
     }
     bell_mem_free(io->loops);
 }
@@ -75,7 +77,7 @@ bell_status bell_io_server_create_sized(struct bell_http_server *http,
     }
     if (http == NULL || o->threads > BELL_IO_MAX_LOOPS || o->max_connections == 0 ||
         o->backlog == 0 || o->backlog > INT32_MAX || (unsigned)o->back_end > BELL_IO_URING ||
-        o->trusted_proxy_count > BELL_IO_MAX_PROXIES) {
+        o->trusted_proxy_count > BELL_IO_MAX_PROXIES || o->unix_mode > MAX_UNIX_MODE) {
         return BELL_EINVAL;
     }
     if (http->io != NULL) {
@@ -139,82 +141,11 @@ void bell_io_server_destroy(struct bell_io_server *io)
         bell_io_server_stop(io);
         bell_http_server_unbind(io->http);
         loops_finish(io);
+        bell_endpoints_finish(io);
         (void)pthread_mutex_destroy(&io->wait_lock);
         bell_mem_free(io->proxies);
         bell_mem_free(io);
     }
-}
-
-static bell_status listener_add(struct bell_server_loop *home, int fd)
-{
-    struct bell_listener *listeners =
-        home->listeners != NULL ? home->listeners
-                                : bell_mem_zalloc_array(BELL_IO_MAX_LISTENERS, sizeof *listeners);
-    if (listeners == NULL) {
-        bell_sock_close(fd);
-        return BELL_ENOMEM;
-    }
-    home->listeners = listeners;
-    return bell_io_open(home->loop.io, &listeners[home->listener_count++].io, fd, BELL_IO_LISTENER);
-}
-
-/* The sockets of the loops that got one before a later one failed. */
-static void listeners_drop_last(struct bell_io_server *io, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        struct bell_server_loop *home = &io->loops[i];
-        if (home->listener_count > io->listener_count) {
-            bell_io_close(home->loop.io, &home->listeners[--home->listener_count].io);
-        }
-    }
-}
-
-static void address_set_port(struct sockaddr_storage *address, uint16_t port)
-{
-    /* sin_port and sin6_port lie at the same place. */
-    struct sockaddr_in in;
-    memcpy(&in, address, sizeof in);
-    in.sin_port = htons(port);
-    memcpy(address, &in, sizeof in);
-}
-
-bell_status bell_io_server_listen(struct bell_io_server *io, const char *address)
-{
-    struct sockaddr_storage where;
-    socklen_t len;
-    if (io->phase != BELL_IO_NEW) {
-        return BELL_ESTATE;
-    }
-    if (io->listener_count == BELL_IO_MAX_LISTENERS) {
-        return BELL_ELIMIT;
-    }
-    bell_status st = bell_address_parse_listen(address, &where, &len);
-    if (st == BELL_OK) {
-        st = bell_sock_probe(&where, len);
-    }
-    for (uint32_t i = 0; i < io->loop_count && st == BELL_OK; i++) {
-        int fd;
-        st = bell_sock_listen(&where, len, (int)io->options.backlog, &fd);
-        if (st != BELL_OK) {
-            break;
-        }
-        if (i == 0) {
-            io->ports[io->listener_count] = bell_sock_port(fd);
-            address_set_port(&where, io->ports[io->listener_count]);
-        }
-        st = listener_add(&io->loops[i], fd);
-    }
-    if (st != BELL_OK) {
-        listeners_drop_last(io, io->loop_count);
-        return st;
-    }
-    io->listener_count++;
-    return BELL_OK;
-}
-
-uint16_t bell_io_server_port(const struct bell_io_server *io, size_t index)
-{
-    return index < io->listener_count ? io->ports[index] : 0;
 }
 
 bell_status bell_io_server_start(struct bell_io_server *io)

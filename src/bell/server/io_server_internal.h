@@ -5,9 +5,9 @@
 #define BELL_SERVER_IO_SERVER_INTERNAL_H
 
 #include "bell/io_server.h"
+#include "bell/server/listener.h"
 #include "bell/server/server_loop.h"
 
-#include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -23,8 +23,8 @@ struct bell_io_server {
     bell_io_options options;
     struct bell_server_loop *loops; /* (owned) loop_count of them */
     uint32_t loop_count;
-    uint16_t ports[BELL_IO_MAX_LISTENERS];
-    size_t listener_count;
+    struct bell_endpoint endpoints[BELL_IO_MAX_LISTENERS]; /* endpoint_count, as opened */
+    size_t endpoint_count;
     bell_network *proxies; /* (owned) options.trusted_proxy_count of them */
     enum bell_io_phase phase;
     pthread_mutex_t wait_lock; /* one thread joins the loops, others that wait too find it done */

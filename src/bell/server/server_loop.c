@@ -5,6 +5,7 @@
 #include "bell/net/sock.h"
 #include "bell/server/http_server_internal.h"
 #include "bell/server/io_server_internal.h"
+#include "bell/server/listener.h"
 #include "bell/server/ws_server_internal.h"
 
 #include <assert.h>
@@ -95,34 +96,45 @@ void bell_slab_finish(struct bell_server_loop *home)
 
 /* ---- loop events ---- */
 
-static void on_accept(struct bell_io_handle *listener, int fd, const bell_address *peer, void *user)
+void bell_server_loop_on_refused(struct bell_server_loop *home)
+{
+    atomic_fetch_sub(&home->server->connection_count, 1);
+}
+
+void bell_server_loop_take(struct bell_server_loop *home, int fd, const bell_address *peer)
 {
     static struct bell_log_limit limit;
-    struct bell_server_loop *home = user;
-    struct bell_io_server *server = home->server;
-    (void)listener;
-    if (atomic_fetch_add(&server->connection_count, 1) >= server->options.max_connections) {
-        atomic_fetch_sub(&server->connection_count, 1);
-        bell_sock_close(fd);
-        bell_log_limited(&limit, BELL_LOG_WARN, "connection refused why=max_connections max=%u",
-                         server->options.max_connections);
-        return;
-    }
     bell_status st = bell_connection_open(home, fd, peer);
     if (st != BELL_OK) {
-        atomic_fetch_sub(&server->connection_count, 1);
+        bell_server_loop_on_refused(home);
         bell_log_limited(&limit, BELL_LOG_WARN, "connection refused status=%s",
                          bell_status_name(st));
     }
 }
 
+static void on_accept(struct bell_io_handle *listener, int fd, const bell_address *peer, void *user)
+{
+    static struct bell_log_limit limit;
+    struct bell_server_loop *home = user;
+    struct bell_io_server *server = home->server;
+    if (atomic_fetch_add(&server->connection_count, 1) >= server->options.max_connections) {
+        bell_server_loop_on_refused(home);
+        bell_sock_close(fd);
+        bell_log_limited(&limit, BELL_LOG_WARN, "connection refused why=max_connections max=%u",
+                         server->options.max_connections);
+        return;
+    }
+    if (bell_listener_of(listener)->deals) {
+        bell_listener_deal(home, fd, peer);
+    } else {
+        bell_server_loop_take(home, fd, peer);
+    }
+}
+
 static void accept_again(struct bell_server_loop *home, uint64_t now_ms)
 {
-    for (size_t i = 0; i < home->listener_count; i++) {
-        if (home->listeners[i].io.fd >= 0 &&
-            bell_io_receive(home->loop.io, &home->listeners[i].io, true) != BELL_OK) {
-            bell_timer_arm(&home->loop.timers, &home->accept_timer, now_ms + ACCEPT_PAUSE_MS);
-        }
+    if (bell_listeners_accept(home) != BELL_OK) {
+        bell_timer_arm(&home->loop.timers, &home->accept_timer, now_ms + ACCEPT_PAUSE_MS);
     }
 }
 
@@ -140,9 +152,7 @@ static void on_accept_failed(struct bell_io_handle *listener, void *user)
 static void listeners_close(struct bell_server_loop *home)
 {
     bell_timer_cancel(&home->loop.timers, &home->accept_timer);
-    for (size_t i = 0; i < home->listener_count; i++) {
-        bell_io_close(home->loop.io, &home->listeners[i].io);
-    }
+    bell_listeners_close(home);
 }
 
 static void drain_connection(struct bell_connection *c, void *user)

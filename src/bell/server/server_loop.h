@@ -24,16 +24,13 @@ enum {
 };
 
 struct bell_io_server;
-
-struct bell_listener {
-    struct bell_io_handle io; /* first */
-};
+struct bell_listener;
 
 struct bell_server_loop {
     struct bell_loop loop;
     struct bell_io_server *server;   /* (borrowed) */
-    struct bell_listener *listeners; /* (owned) listener_count of them */
-    size_t listener_count;
+    struct bell_listener *listeners; /* (owned) a list */
+    uint32_t deal_next;              /* the loop that gets the next connection of a shared socket */
     struct bell_timer accept_timer;  /* accepts again after a failure */
     struct bell_timer drain_timer;   /* ends the loop when draining takes too long */
     struct bell_connection **chunks; /* (owned) chunk_count of BELL_SLAB_CHUNK connections */
@@ -63,6 +60,10 @@ void bell_slab_each(struct bell_server_loop *home,
                     void (*visit)(struct bell_connection *c, void *user), void *user);
 void bell_slab_finish(struct bell_server_loop *home);
 
+/* Opens a connection of an accepted socket, which has been counted. Takes fd over. */
+void bell_server_loop_take(struct bell_server_loop *home, int fd, const bell_address *peer);
+/* One that was counted could not be opened. */
+void bell_server_loop_on_refused(struct bell_server_loop *home);
 /* A connection is gone: the count, and the end of a drain. */
 void bell_server_loop_on_closed(struct bell_server_loop *home);
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum { PATIENCE_S = 20 };
@@ -19,35 +20,56 @@ static void give_up(const char *what)
     exit(1);
 }
 
-static void connect_with(struct peer *p, uint16_t port, int receive_bytes)
+static void connect_to(struct peer *p, const void *address, socklen_t len, int receive_bytes)
 {
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
+    const struct sockaddr *to = address;
     const struct timeval patience = {.tv_sec = PATIENCE_S};
     const int on = 1; /* what is sent in pieces shall arrive in pieces, and at once */
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     p->n = 0;
-    p->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    p->fd = socket(to->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (p->fd < 0 ||
         (receive_bytes > 0 &&
          setsockopt(p->fd, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof receive_bytes) != 0) ||
-        setsockopt(p->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0 ||
+        (to->sa_family != AF_UNIX &&
+         setsockopt(p->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0) ||
         /* Before there is a limit of time, with which an interrupted call would not be restarted.
          */
-        connect(p->fd, (const struct sockaddr *)(const void *)&to, sizeof to) != 0 ||
+        connect(p->fd, to, len) != 0 ||
         setsockopt(p->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) != 0 ||
         setsockopt(p->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) != 0) {
         give_up("connect");
     }
 }
 
+static void connect_ipv4(struct peer *p, uint16_t port, int receive_bytes)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    connect_to(p, &to, sizeof to, receive_bytes);
+}
+
 void peer_connect(struct peer *p, uint16_t port)
 {
-    connect_with(p, port, 0);
+    connect_ipv4(p, port, 0);
 }
 
 void peer_connect_small(struct peer *p, uint16_t port)
 {
-    connect_with(p, port, 1);
+    connect_ipv4(p, port, 1);
+}
+
+void peer_connect_ipv6(struct peer *p, uint16_t port)
+{
+    const struct sockaddr_in6 to = {
+        .sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    connect_to(p, &to, sizeof to, 0);
+}
+
+void peer_connect_unix(struct peer *p, const char *path)
+{
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    (void)snprintf(to.sun_path, sizeof to.sun_path, "%s", path);
+    connect_to(p, &to, sizeof to, 0);
 }
 
 void peer_close(struct peer *p)

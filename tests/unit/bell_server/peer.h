@@ -27,6 +27,9 @@ typedef struct {
 void peer_connect(struct peer *p, uint16_t port);
 /* The same with the smallest receive buffer, for a reader that is slow. */
 void peer_connect_small(struct peer *p, uint16_t port);
+/* Connects to ::1, and to a Unix socket. */
+void peer_connect_ipv6(struct peer *p, uint16_t port);
+void peer_connect_unix(struct peer *p, const char *path);
 void peer_close(struct peer *p);
 /* Resets the connection. */
 void peer_reset(struct peer *p);

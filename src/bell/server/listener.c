@@ -1,0 +1,259 @@
+#include "bell/server/listener.h"
+
+#include "base/mem.h"
+#include "bell/server/io_server_internal.h"
+#include "bell/server/server_loop.h"
+
+#include <netinet/in.h>
+#include <string.h>
+
+static const char UNIX_PREFIX[] = "unix:";
+
+struct bell_listener *bell_listener_of(struct bell_io_handle *h)
+{
+    return (struct bell_listener *)(void *)h; /* io is the first member */
+}
+
+/* ---- sockets of loops ---- */
+
+/* Takes fd over, also on failure. */
+static bell_status listener_add(struct bell_server_loop *home, size_t endpoint, int fd, bool deals)
+{
+    struct bell_listener *l = bell_mem_zalloc(sizeof *l);
+    if (l == NULL) {
+        bell_sock_close(fd);
+        return BELL_ENOMEM;
+    }
+    l->endpoint = (uint8_t)endpoint; /* at most BELL_IO_MAX_LISTENERS */
+    l->deals = deals;
+    bell_status st = bell_io_open(home->loop.io, &l->io, fd, BELL_IO_LISTENER);
+    if (st != BELL_OK) {
+        bell_io_close(home->loop.io, &l->io);
+        bell_mem_free(l);
+        return st;
+    }
+    l->next = home->listeners;
+    home->listeners = l;
+    return BELL_OK;
+}
+
+/* The sockets of the loops that got one before a later one failed. They are the newest. */
+static void listeners_drop(struct bell_io_server *io, size_t endpoint)
+{
+    for (uint32_t i = 0; i < io->loop_count; i++) {
+        struct bell_server_loop *home = &io->loops[i];
+        while (home->listeners != NULL && home->listeners->endpoint == endpoint) {
+            struct bell_listener *l = home->listeners;
+            home->listeners = l->next;
+            bell_io_close(home->loop.io, &l->io);
+            bell_mem_free(l);
+        }
+    }
+}
+
+bell_status bell_listeners_accept(struct bell_server_loop *home)
+{
+    bell_status st = BELL_OK;
+    for (struct bell_listener *l = home->listeners; l != NULL; l = l->next) {
+        if (l->io.fd >= 0 && bell_io_receive(home->loop.io, &l->io, true) != BELL_OK) {
+            st = BELL_EIO;
+        }
+    }
+    return st;
+}
+
+static void listener_close(struct bell_server_loop *home, struct bell_listener *l)
+{
+    struct bell_endpoint *endpoint = &home->server->endpoints[l->endpoint];
+    if (l->io.fd >= 0 && endpoint->path != NULL) {
+        /* Before the close: till then no other file can have its number. */
+        bell_sock_remove_file(endpoint->path, &endpoint->file);
+    }
+    bell_io_close(home->loop.io, &l->io);
+}
+
+void bell_listeners_close(struct bell_server_loop *home)
+{
+    for (struct bell_listener *l = home->listeners; l != NULL; l = l->next) {
+        listener_close(home, l);
+    }
+}
+
+void bell_listeners_free(struct bell_server_loop *home)
+{
+    bell_listeners_close(home);
+    while (home->listeners != NULL) {
+        struct bell_listener *next = home->listeners->next;
+        bell_mem_free(home->listeners);
+        home->listeners = next;
+    }
+}
+
+void bell_endpoints_finish(struct bell_io_server *io)
+{
+    for (size_t i = 0; i < io->endpoint_count; i++) {
+        bell_mem_free(io->endpoints[i].path);
+    }
+    io->endpoint_count = 0;
+}
+
+/* ---- dealing ---- */
+
+struct dealt {
+    struct bell_mail mail; /* first */
+    struct bell_server_loop *home;
+    bell_address peer;
+    int fd; /* (owned) */
+};
+
+static void dealt_deliver(struct bell_mail *mail)
+{
+    struct dealt *d = (struct dealt *)(void *)mail;
+    bell_server_loop_take(d->home, d->fd, &d->peer);
+    bell_mem_free(d);
+}
+
+static void dealt_discard(struct bell_mail *mail)
+{
+    struct dealt *d = (struct dealt *)(void *)mail;
+    bell_sock_close(d->fd);
+    bell_server_loop_on_refused(d->home);
+    bell_mem_free(d);
+}
+
+void bell_listener_deal(struct bell_server_loop *home, int fd, const bell_address *peer)
+{
+    const struct bell_io_server *io = home->server;
+    uint32_t index = home->deal_next++ % io->loop_count;
+    struct bell_server_loop *target = &io->loops[index];
+    struct dealt *d = target == home ? NULL : bell_mem_alloc(sizeof *d);
+    if (d == NULL) { /* ours, or no memory: then it is at least served */
+        bell_server_loop_take(home, fd, peer);
+        return;
+    }
+    *d = (struct dealt){.mail = {.deliver = dealt_deliver, .discard = dealt_discard},
+                        .home = target,
+                        .peer = *peer,
+                        .fd = fd};
+    bell_loop_post(&target->loop, &d->mail);
+}
+
+/* ---- opening ---- */
+
+static void address_set_port(struct sockaddr_storage *address, uint16_t port)
+{
+    /* sin_port and sin6_port lie at the same place. */
+    struct sockaddr_in in;
+    memcpy(&in, address, sizeof in);
+    in.sin_port = htons(port);
+    memcpy(address, &in, sizeof in);
+}
+
+static bell_status listen_tcp(struct bell_io_server *io, const char *address,
+                              struct bell_endpoint *endpoint)
+{
+    struct sockaddr_storage where;
+    socklen_t len;
+    bell_status st = bell_address_parse_listen(address, &where, &len);
+    if (st == BELL_OK) {
+        st = bell_sock_probe(&where, len);
+    }
+    for (uint32_t i = 0; i < io->loop_count && st == BELL_OK; i++) {
+        int fd;
+        st = bell_sock_listen(&where, len, (int)io->options.backlog, &fd);
+        if (st != BELL_OK) {
+            break;
+        }
+        if (i == 0) {
+            endpoint->port = bell_sock_port(fd);
+            address_set_port(&where, endpoint->port);
+        }
+        st = listener_add(&io->loops[i], io->endpoint_count, fd, false);
+    }
+    return st;
+}
+
+/* The loop that accepts for all; another one for each listener. */
+static bell_status listen_for_all(struct bell_io_server *io, int fd)
+{
+    return listener_add(&io->loops[io->endpoint_count % io->loop_count], io->endpoint_count, fd,
+                        true);
+}
+
+static bell_status listen_unix(struct bell_io_server *io, const char *path,
+                               struct bell_endpoint *endpoint)
+{
+    int fd;
+    char *copy = bell_mem_copy_text(bell_slice_from(path));
+    if (copy == NULL) {
+        return BELL_ENOMEM;
+    }
+    bell_status st = bell_sock_listen_unix(path, io->options.unix_mode, (int)io->options.backlog,
+                                           &fd, &endpoint->file);
+    if (st != BELL_OK) {
+        bell_mem_free(copy);
+        return st;
+    }
+    st = listen_for_all(io, fd);
+    if (st != BELL_OK) {
+        bell_sock_remove_file(path, &endpoint->file);
+        bell_mem_free(copy);
+        return st;
+    }
+    endpoint->path = copy;
+    return BELL_OK;
+}
+
+static bell_status may_listen(const struct bell_io_server *io)
+{
+    if (io->phase != BELL_IO_NEW) {
+        return BELL_ESTATE;
+    }
+    return io->endpoint_count == BELL_IO_MAX_LISTENERS ? BELL_ELIMIT : BELL_OK;
+}
+
+static bell_status added(struct bell_io_server *io, bell_status st,
+                         const struct bell_endpoint *endpoint)
+{
+    if (st == BELL_OK) {
+        io->endpoints[io->endpoint_count++] = *endpoint;
+    } else {
+        listeners_drop(io, io->endpoint_count);
+    }
+    return st;
+}
+
+bell_status bell_io_server_listen(struct bell_io_server *io, const char *address)
+{
+    struct bell_endpoint endpoint = {.path = NULL};
+    bell_status st = may_listen(io);
+    if (st != BELL_OK) {
+        return st;
+    }
+    size_t prefix = sizeof UNIX_PREFIX - 1;
+    bool is_unix = address != NULL && strncmp(address, UNIX_PREFIX, prefix) == 0;
+    st =
+        is_unix ? listen_unix(io, address + prefix, &endpoint) : listen_tcp(io, address, &endpoint);
+    return added(io, st, &endpoint);
+}
+
+bell_status bell_io_server_listen_fd(struct bell_io_server *io, int fd)
+{
+    bell_status st = may_listen(io);
+    if (st == BELL_OK) {
+        st = bell_sock_adopt(fd);
+    }
+    if (st != BELL_OK) {
+        if (fd >= 0) {
+            bell_sock_close(fd);
+        }
+        return st;
+    }
+    const struct bell_endpoint endpoint = {.port = bell_sock_port(fd)};
+    return added(io, listen_for_all(io, fd), &endpoint);
+}
+
+uint16_t bell_io_server_port(const struct bell_io_server *io, size_t index)
+{
+    return index < io->endpoint_count ? io->endpoints[index].port : 0;
+}

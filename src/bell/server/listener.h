@@ -1,0 +1,52 @@
+/*
+ * Listeners: the sockets of an I/O server that connections come in by.
+ *
+ * Where we open a TCP address, every loop has a socket of its own that shares the port, and keeps
+ * what comes there. A Unix socket, and one that somebody else has opened, is one socket: one loop
+ * accepts for all and deals the connections out in turn.
+ *
+ * Opened before the loops run, by one thread; afterwards each loop sees to its own.
+ */
+#ifndef BELL_SERVER_LISTENER_H
+#define BELL_SERVER_LISTENER_H
+
+#include "bell/net/io.h"
+#include "bell/net/sock.h"
+#include "bell/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct bell_io_server;
+struct bell_server_loop;
+
+/* What one listen call has opened. */
+struct bell_endpoint {
+    char *path; /* (owned) of a Unix socket's file that is ours to remove; NULL = none */
+    bell_sock_file file;
+    uint16_t port; /* 0: not TCP */
+};
+
+/* One socket of one loop. */
+struct bell_listener {
+    struct bell_io_handle io;   /* first: completions find it by that */
+    struct bell_listener *next; /* (owned) of the same loop */
+    uint8_t endpoint;           /* index */
+    bool deals;                 /* its connections are for all loops, in turn */
+};
+
+/* The listener of a completion. */
+struct bell_listener *bell_listener_of(struct bell_io_handle *h);
+/* Starts accepting on all of the loop's that are open. BELL_EIO: on some it could not be. */
+BELL_NODISCARD bell_status bell_listeners_accept(struct bell_server_loop *home);
+/* Closes the loop's, and removes the files of Unix sockets. */
+void bell_listeners_close(struct bell_server_loop *home);
+/* Closes and frees the loop's. */
+void bell_listeners_free(struct bell_server_loop *home);
+/* Forgets what the listen calls have opened; after all listeners were closed. */
+void bell_endpoints_finish(struct bell_io_server *io);
+/* Gives an accepted socket to the loop whose turn it is, which opens the connection. */
+void bell_listener_deal(struct bell_server_loop *home, int fd, const bell_address *peer);
+
+#endif
