@@ -5,9 +5,12 @@
 #include "server.h"
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/hex.h"
 #include "base/log.h"
+#include "bell/supervisor.h"
 
+#include <inttypes.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,20 +19,30 @@
 
 enum {
     URL_BYTES = 512,
+    STATE_BYTES = 64,
+    NS_PER_US = 1000,
     SECRET_TEXT_BYTES = 65,
     HEAP_SLACK_BYTES = 4 * 1024 * 1024, /* free at the top of a heap before it is given back */
     HEAP_STEP_BYTES = 256 * 1024,       /* taken from the kernel at a time */
 };
 
-/* Where people reach the desk: as configured, or the first listener as seen from this machine. */
+/*
+ * Where people reach the desk: as configured, or the first listener as seen from this machine. Of
+ * one that systemd has opened we know the port; behind a Unix socket only the proxy is reached.
+ */
 static bell_status append_url(struct bell_buf *out, const struct config *config, uint16_t port)
 {
     if (config->public_url[0] != '\0') {
         return bell_buf_append(out, bell_slice_from(config->public_url));
     }
+    if (port == 0) {
+        return BELL_OK;
+    }
     const char *address = config->listen.items[0];
-    bell_slice host = bell_slice_make(address, (size_t)(strrchr(address, ':') - address));
-    if (bell_slice_equal(host, BELL_LIT("0.0.0.0"))) {
+    const char *colon = strrchr(address, ':');
+    bell_slice host = bell_slice_make(address, colon == NULL ? 0 : (size_t)(colon - address));
+    if (host.n == 0 || bell_slice_equal(host, BELL_LIT("0.0.0.0")) ||
+        bell_slice_equal(host, BELL_LIT("systemd"))) {
         host = BELL_LIT("127.0.0.1");
     } else if (bell_slice_equal(host, BELL_LIT("[::]"))) {
         host = BELL_LIT("[::1]");
@@ -66,8 +79,17 @@ static void print_start(const struct config *config, const struct server *server
     bell_buf_finish(&url);
 }
 
+/* Nobody may be there to be told. */
+static void tell_supervisor(const char *state)
+{
+    bell_status st = bell_supervisor_notify(state);
+    if (st != BELL_OK && st != BELL_ENOTFOUND) {
+        bell_log(BELL_LOG_WARN, "cannot notify the supervisor status=%s", bell_status_name(st));
+    }
+}
+
 /* Only what the table marks as reloadable is taken over; a broken file changes nothing. */
-static void reload(const struct cli *cli)
+static void options_reload(const struct cli *cli)
 {
     struct config fresh = {.data = NULL};
     char error[OPTION_ERROR_BYTES];
@@ -78,6 +100,19 @@ static void reload(const struct cli *cli)
     bell_log_set_level(fresh.log_level);
     bell_log(BELL_LOG_INFO, "options reloaded");
     config_finish(&fresh);
+}
+
+static void reload(const struct cli *cli)
+{
+    /* sd_notify(3): the time keeps an answer to an earlier wish from being taken for this one's. */
+    char text[STATE_BYTES];
+    int n = snprintf(text, sizeof text, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
+                     bell_clock_now_ns() / NS_PER_US);
+    if (n > 0 && (size_t)n < sizeof text) {
+        tell_supervisor(text);
+    }
+    options_reload(cli);
+    tell_supervisor("READY=1");
 }
 
 /* The signals are blocked in all threads and waited for here. */
@@ -126,7 +161,9 @@ static int run(const struct cli *cli)
     bell_log(BELL_LOG_INFO, "ready port=%u data=%s", (unsigned)server_port(server),
              cli->config->data);
     print_start(cli->config, server);
+    tell_supervisor("READY=1");
     wait_for_end(cli, &signals);
+    tell_supervisor("STOPPING=1");
     bell_log(BELL_LOG_INFO, "ending: answering what was taken, closing connections");
     server_drain(server);
     server_destroy(server);

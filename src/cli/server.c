@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "bell/http_server.h"
 #include "bell/io_server.h"
+#include "bell/supervisor.h"
 #include "desk/api/api.h"
 #include "desk/bus/bus.h"
 #include "desk/domain/account.h"
@@ -17,9 +18,10 @@
 #include "desk/store/store.h"
 #include "desk/work/work.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-enum { BODY_MAX_BYTES = 64 * 1024, MS_PER_S = 1000 };
+enum { BODY_MAX_BYTES = 64 * 1024, MS_PER_S = 1000, OCTAL = 8 };
 static const int64_t US_PER_DAY = INT64_C(24) * 60 * 60 * 1000 * 1000;
 
 struct server {
@@ -160,6 +162,7 @@ static bool create_parts(struct server *server)
     io.trusted_proxies = (const char *const *)server->config->trusted_proxies.items;
     io.trusted_proxy_count = server->config->trusted_proxies.count;
     io.proxy_protocol = server->config->proxy_protocol;
+    io.unix_mode = (uint32_t)strtoul(server->config->unix_mode, NULL, OCTAL); /* checked */
     bell_status st = create_work(server);
     if (st == BELL_OK) {
         st = bell_http_server_create(&http, &server->http);
@@ -192,26 +195,44 @@ static void complain_listen(const char *address, bell_status st)
     switch ((int)st) {
     case BELL_EADDRINUSE:
         cli_complain("%s is in use by another program: stop that, or choose another address with "
-                     "--listen ADDR:PORT",
+                     "--listen",
                      address);
         break;
     case BELL_EACCES:
-        cli_complain("this user may not listen on %s: choose a port above 1023 with --listen "
-                     "ADDR:PORT",
+        cli_complain("this user may not listen on %s: choose a port above 1023, or another folder, "
+                     "with --listen",
+                     address);
+        break;
+    case BELL_ENOTFOUND:
+        cli_complain("%s: systemd has passed no such socket: start deskbell.socket, or choose an "
+                     "address with --listen",
                      address);
         break;
     default:
-        cli_complain("cannot listen on %s: %s; is it an address of this machine? See --listen",
+        cli_complain("cannot listen on %s: %s; is it an address of this machine, or a folder that "
+                     "is there? See --listen",
                      address, bell_status_text(st));
         break;
     }
+}
+
+/* "systemd" or "systemd:NAME", or an address of libbell. */
+static bell_status listen_on(struct server *server, const char *address)
+{
+    static const char SYSTEMD[] = "systemd";
+    const size_t n = sizeof SYSTEMD - 1;
+    size_t count;
+    if (strncmp(address, SYSTEMD, n) != 0 || (address[n] != '\0' && address[n] != ':')) {
+        return bell_io_server_listen(server->io, address);
+    }
+    return bell_supervisor_listen(server->io, address[n] == ':' ? address + n + 1 : NULL, &count);
 }
 
 static bool listen_and_run(struct server *server)
 {
     const struct option_list *listen = &server->config->listen;
     for (size_t i = 0; i < listen->count; i++) {
-        bell_status st = bell_io_server_listen(server->io, listen->items[i]);
+        bell_status st = listen_on(server, listen->items[i]);
         if (st != BELL_OK) {
             complain_listen(listen->items[i], st);
             return false;

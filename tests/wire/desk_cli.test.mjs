@@ -35,7 +35,7 @@ test("version and help", async () => {
         }
     }
     const serve = await run(["help", "serve"]);
-    assert.ok(serve.out.includes("--listen ADDR:PORT"));
+    assert.ok(serve.out.includes("--listen ADDRESS"));
     assert.deepEqual((await run(["serve", "--help"])).out, serve.out);
     const add = await run(["agent", "add", "--help"]);
     assert.ok(add.out.includes("--password-stdin") && !add.out.includes("--listen"));

@@ -22,6 +22,7 @@ struct config {
     char *data;        /* (owned) */
     char *public_url;  /* (owned) without a final "/"; empty = made from the first listener */
     struct option_list listen;
+    char *unix_mode; /* (owned) octal digits */
     struct option_list trusted_proxies;
     bool proxy_protocol;
     enum bell_log_level log_level;

@@ -13,10 +13,22 @@
 enum { ADDRESS_BYTES = 64, PORT_DIGITS = 5, MAX_PORT = 65535, DAY_S = 24 * 60 * 60 };
 enum { V4_BITS = 32, V6_BITS = 128, PREFIX_DIGITS = 3 };
 
-/* "127.0.0.1:8080" or "[::1]:8080". */
+/* Is it the word, or the word with ":" and something behind? */
+static bool is_word(bell_slice value, const char *word)
+{
+    size_t n = strlen(word);
+    return value.n >= n && memcmp(value.p, word, n) == 0 &&
+           (value.n == n || (value.n > n + 1 && value.p[n] == ':'));
+}
+
+/* "127.0.0.1:8080", "[::1]:8080", "unix:/run/desk.sock", "systemd" or "systemd:name". */
 static const char *check_listen(bell_slice value)
 {
-    static const char FAULT[] = "must be ADDR:PORT, for example 127.0.0.1:8080 or [::1]:8080";
+    static const char FAULT[] = "must be ADDR:PORT, for example 127.0.0.1:8080 or [::1]:8080, or "
+                                "unix:PATH, or systemd";
+    if (is_word(value, "systemd") || (is_word(value, "unix") && value.n > strlen("unix"))) {
+        return NULL;
+    }
     const char *colon = value.n == 0 ? NULL : memrchr(value.p, ':', value.n);
     if (colon == NULL) {
         return FAULT;
@@ -104,6 +116,16 @@ static const char *check_network(bell_slice value)
     return most > 0 && number <= most ? NULL : FAULT;
 }
 
+/* "0660": permission bits, octal. */
+static const char *check_mode(bell_slice value)
+{
+    bool is_good = value.n >= 3 && value.n <= 4 && (value.n == 3 || value.p[0] == '0');
+    for (size_t i = 0; i < value.n; i++) {
+        is_good = is_good && value.p[i] >= '0' && value.p[i] <= '7';
+    }
+    return is_good ? NULL : "must be permission bits like 0660";
+}
+
 static const char *check_io(bell_slice value)
 {
     static const char *const BACK_ENDS[] = {"auto", "uring", "epoll"};
@@ -141,14 +163,26 @@ static const struct option OPTIONS[] = {
      .reloadable = true,
      .help = "How much is written to standard error: error, warn, info or debug."},
     {.name = "listen",
-     .argument = "ADDR:PORT",
+     .argument = "ADDRESS",
      .value = "127.0.0.1:8080",
      AT(listen),
      .type = OPTION_LIST,
      .check = check_listen,
      .needs_value = true,
      .serve_only = true,
-     .help = "Where the server listens; several may be given. Port 0 takes any free one."},
+     .help = "Where the server listens; several may be given. ADDR:PORT, like 127.0.0.1:8080 or "
+             "[::1]:8080, port 0 taking any free one; unix:PATH, a Unix socket for a proxy on this "
+             "machine; systemd, the sockets that systemd has passed (deskbell.socket), or "
+             "systemd:NAME, those of this name."},
+    {.name = "unix-mode",
+     .argument = "MODE",
+     .value = "0660",
+     AT(unix_mode),
+     .type = OPTION_TEXT,
+     .check = check_mode,
+     .needs_value = true,
+     .serve_only = true,
+     .help = "The permission bits of Unix sockets; who connects must be able to write."},
     {.name = "public-url",
      .argument = "URL",
      .value = "",

@@ -148,12 +148,46 @@ static void listen_addresses_are_checked(void **state)
     static const struct {
         const char *value;
         bool ok;
-    } CASES[] = {{"127.0.0.1:0", true},       {"[::1]:65535", true},   {"127.0.0.1:65536", false},
-                 {"127.0.0.1", false},        {"localhost:80", false}, {":80", false},
-                 {"::1:80", false},           {"[::1]", false},        {"[::1]:", false},
-                 {"127.0.0.1:000080", false}, {"127.0.0.1:8a", false}, {"", false}};
+    } CASES[] = {{"127.0.0.1:0", true},
+                 {"[::1]:65535", true},
+                 {"127.0.0.1:65536", false},
+                 {"127.0.0.1", false},
+                 {"localhost:80", false},
+                 {":80", false},
+                 {"::1:80", false},
+                 {"[::1]", false},
+                 {"[::1]:", false},
+                 {"127.0.0.1:000080", false},
+                 {"127.0.0.1:8a", false},
+                 {"", false},
+                 {"unix:/run/desk.sock", true},
+                 {"unix:", false},
+                 {"unix", false},
+                 {"systemd", true},
+                 {"systemd:web", true},
+                 {"systemd:", false},
+                 {"systemdx", false}};
     for (size_t i = 0; i < BELL_ARRAY_LEN(CASES); i++) {
         const char *argv[] = {"--listen", CASES[i].value};
+        struct config config;
+        bell_status st = load(&config, NULL, 2, argv);
+        assert_int_equal(st, CASES[i].ok ? BELL_OK : BELL_EINVAL);
+        if (CASES[i].ok) {
+            config_finish(&config);
+        }
+    }
+}
+
+static void permission_bits_are_octal(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *value;
+        bool ok;
+    } CASES[] = {{"0660", true}, {"600", true}, {"0777", true},   {"1777", false}, {"0800", false},
+                 {"66", false},  {"rw", false}, {"00660", false}, {"", false}};
+    for (size_t i = 0; i < BELL_ARRAY_LEN(CASES); i++) {
+        const char *argv[] = {"--unix-mode", CASES[i].value};
         struct config config;
         bell_status st = load(&config, NULL, 2, argv);
         assert_int_equal(st, CASES[i].ok ? BELL_OK : BELL_EINVAL);
@@ -332,6 +366,7 @@ int main(void)
         cmocka_unit_test(a_list_takes_sixteen_values_and_no_more),
         cmocka_unit_test(numbers_are_checked_below_at_and_above_their_range),
         cmocka_unit_test(listen_addresses_are_checked),
+        cmocka_unit_test(permission_bits_are_octal),
         cmocka_unit_test(public_urls_are_a_scheme_and_a_host),
         cmocka_unit_test(file_errors_name_file_and_line),
         cmocka_unit_test(a_missing_file_is_named),
