@@ -1,11 +1,13 @@
 /*
  * Echo server for conformance and load tests: sends every message back with its type, at any path.
  *
- *     echo-server [--listen ADDR:PORT] [--threads N] [--max-message BYTES] [--subprotocol NAME]
+ *     echo-server [--listen ADDRESS]… [--threads N] [--max-message BYTES] [--subprotocol NAME]
  *                 [--handshake-timeout SECONDS] [--static DIR] [--relay] [--io uring|epoll]
  *                 [--deflate] [--deflate-takeover] [--deflate-window BITS] [--deflate-level N]
  *                 [--deflate-threshold BYTES]
  *                 [--trusted-proxy NETWORK] [--proxy-protocol]
+ *
+ * ADDRESS is ADDR:PORT, unix:PATH, or systemd for the sockets that systemd has passed.
  *
  * A value may also stand behind a "=". --deflate turns permessage-deflate on as the library does by
  * default; the others, which change that, turn it on too.
@@ -24,6 +26,7 @@
 
 enum {
     USAGE_STATUS = 2,
+    MAX_LISTENERS = 16,
     MAX_SUBPROTOCOLS = 16,
     MAX_PROXIES = 16,
     MAX_NAME_BYTES = 32,
@@ -31,7 +34,8 @@ enum {
 };
 
 struct settings {
-    const char *listen;
+    const char *listen[MAX_LISTENERS];
+    size_t listen_count;
     const char *static_directory;
     const char *subprotocols[MAX_SUBPROTOCOLS];
     size_t subprotocol_count;
@@ -114,8 +118,8 @@ static bool deflate_set(bell_ws_deflate_options *deflate, const char *name, cons
 static bool option_set(struct settings *s, const char *name, const char *value)
 {
     uint64_t number = 0;
-    if (strcmp(name, "--listen") == 0) {
-        s->listen = value;
+    if (strcmp(name, "--listen") == 0 && s->listen_count < MAX_LISTENERS) {
+        s->listen[s->listen_count++] = value;
     } else if (strcmp(name, "--io") == 0 && strcmp(value, "uring") == 0) {
         s->back_end = BELL_IO_URING;
     } else if (strcmp(name, "--io") == 0 && strcmp(value, "epoll") == 0) {
@@ -182,6 +186,24 @@ static int settings_parse(struct settings *s, int argc, char **argv)
     return 0;
 }
 
+static bell_status listen_on_all(const struct settings *s, struct bell_io_server *io)
+{
+    static const char *const DEFAULT[] = {"127.0.0.1:9001"};
+    const char *const *addresses = s->listen_count == 0 ? DEFAULT : s->listen;
+    size_t count = s->listen_count == 0 ? 1 : s->listen_count;
+    for (size_t i = 0; i < count; i++) {
+        size_t passed;
+        bell_status st = strcmp(addresses[i], "systemd") == 0
+                             ? bell_supervisor_listen(io, NULL, &passed)
+                             : bell_io_server_listen(io, addresses[i]);
+        if (st != BELL_OK) {
+            (void)fprintf(stderr, "echo-server: %s: %s\n", addresses[i], bell_status_text(st));
+            return st;
+        }
+    }
+    return BELL_OK;
+}
+
 static bell_status compose(const struct settings *s, struct bell_ws_server **ws,
                            struct bell_http_server **http, struct bell_io_server **io)
 {
@@ -220,7 +242,7 @@ static bell_status compose(const struct settings *s, struct bell_ws_server **ws,
         return st;
     }
     st = bell_io_server_create(*http, &io_options, io);
-    return st == BELL_OK ? bell_io_server_listen(*io, s->listen) : st;
+    return st == BELL_OK ? listen_on_all(s, *io) : st;
 }
 
 int main(int argc, char **argv)
@@ -230,10 +252,8 @@ int main(int argc, char **argv)
     (void)mallopt(M_MMAP_THRESHOLD, 1024 * 1024);
     (void)mallopt(M_TRIM_THRESHOLD, 8 * 1024 * 1024);
 #endif
-    struct settings s = {.listen = "127.0.0.1:9001",
-                         .max_message_bytes = (size_t)16 * 1024 * 1024,
-                         .threads = 1,
-                         .handshake_timeout_s = 10};
+    struct settings s = {
+        .max_message_bytes = (size_t)16 * 1024 * 1024, .threads = 1, .handshake_timeout_s = 10};
     bell_ws_options defaults;
     bell_ws_options_init(&defaults);
     s.deflate = defaults.deflate;
@@ -256,7 +276,7 @@ int main(int argc, char **argv)
         st = bell_io_server_run(io);
     }
     if (st != BELL_OK) {
-        (void)fprintf(stderr, "echo-server: %s: %s\n", s.listen, bell_status_text(st));
+        (void)fprintf(stderr, "echo-server: %s\n", bell_status_text(st));
     }
     bell_io_server_destroy(io);
     bell_http_server_destroy(http);
