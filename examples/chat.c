@@ -32,7 +32,8 @@ static void on_error(struct bell_ws_server *ws, bell_conn id, bell_status error,
 
 int main(int argc, char **argv)
 {
-    const struct bell_component chat = {on_open, on_message, NULL, on_error, on_close, NULL};
+    const struct bell_component chat = {
+        .on_open = on_open, .on_message = on_message, .on_error = on_error, .on_close = on_close};
     setvbuf(stdout, NULL, _IOLBF, 0);
     return bell_serve(argc > 1 ? argv[1] : "127.0.0.1:8080", &chat) == BELL_OK ? 0 : 1;
 }

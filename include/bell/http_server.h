@@ -151,6 +151,13 @@ BELL_API bell_slice bell_http_request_method(const struct bell_http_request *req
 BELL_API bell_slice bell_http_request_path(const struct bell_http_request *request);
 /* What stood after "?", as it came; empty when nothing. */
 BELL_API bell_slice bell_http_request_query(const struct bell_http_request *request);
+/*
+ * The value of a name in the query, "+" and percent escapes decoded, the first when repeated; *out
+ * lies in room. BELL_ENOTFOUND; BELL_EINVAL a broken escape or %00; BELL_ELIMIT room is too small.
+ */
+BELL_NODISCARD BELL_API bell_status
+bell_http_request_query_value(const struct bell_http_request *request, const char *name, char *room,
+                              size_t room_bytes, bell_slice *out);
 /* A header field by its name, in any case; empty when absent, the first when repeated. */
 BELL_API bell_slice bell_http_request_header(const struct bell_http_request *request,
                                              const char *name);
@@ -188,8 +195,8 @@ BELL_NODISCARD BELL_API bell_status bell_http_respond(struct bell_http_request *
 /* A request to be answered later; never 0. */
 typedef uint64_t bell_http_exchange;
 
-/* Defers the answer; 0 when it was answered already. The request itself is gone when the handler
- * returns. */
+/* Defers the answer (of a handler or of on_upgrade); 0 when it was answered already. The request
+ * itself is gone when the handler returns. */
 BELL_API bell_http_exchange bell_http_request_defer(struct bell_http_request *request);
 
 /*

@@ -2,13 +2,15 @@
  * WebSocket server: turns HTTP upgrades into connections and their messages into callbacks of one
  * component (RFC 6455).
  *
- * Callback order is a promise: on_open first; then any number of on_message, on_drain and on_error;
- * on_close exactly once and last. All callbacks of a connection run on its loop thread. Every call
- * below is legal inside every callback, closing the connection itself included.
+ * Callback order is a promise: on_upgrade before there is a connection; on_open first; then any
+ * number of on_message, on_drain and on_error; on_close exactly once and last. All callbacks of a
+ * connection run on its loop thread. Every call below is legal inside every callback, closing the
+ * connection itself included.
  */
 #ifndef BELL_WS_SERVER_H
 #define BELL_WS_SERVER_H
 
+#include "bell/http_server.h"
 #include "bell/slice.h"
 #include "bell/status.h"
 
@@ -21,7 +23,6 @@ extern "C" {
 #endif
 
 struct bell_ws_server;
-struct bell_http_request;
 struct bell_guard;
 
 /* A connection: unique among all that an I/O server ever has; never 0. */
@@ -47,11 +48,29 @@ typedef struct {
     bell_close_origin origin;
     uint16_t code; /* RFC 6455 section 7.4.1: of the peer's Close frame, or of ours when the engine
                       closes; 1005 = none given, 1006 = the peer sent none */
+    /*
+     * What went wrong; BELL_OK when nothing did: the closing handshake was completed, or the peer
+     * or we broke off by choice.
+     *
+     * BELL_EPROTO    the peer broke the protocol
+     * BELL_ELIMIT    a message, a queue or a guard's limit was passed
+     * BELL_ETIMEOUT  the peer was silent for too long, or did not answer our Close frame in time
+     * BELL_EIO       the socket failed
+     * BELL_ENOMEM    memory ended
+     * BELL_ESTATE    the server stopped and did not wait
+     */
+    bell_status why;
 } bell_close_event;
 
 /*
  * The application. Copied at creation; any callback may be NULL.
  *
+ * on_upgrade  somebody wants a WebSocket and the guards let him pass. Decides with one call:
+ *             bell_ws_accept; or bell_http_respond, which refuses with that answer, whatever its
+ *             status; or bell_http_request_defer, to decide later from any thread with
+ *             bell_ws_accept_later or bell_ws_reject_later. One that returns without a decision
+ *             refuses with 500. NULL: everybody is accepted. All of bell/http_server.h that reads
+ *             requests may be called
  * on_open     the handshake was answered; request is borrowed until the callback returns
  * on_message  one whole message
  * on_drain    the queue of this connection has fallen to half of its bytes (512 KiB when that is
@@ -61,6 +80,7 @@ typedef struct {
  * on_error    why the connection is about to fail: BELL_EPROTO (the peer broke the protocol),
  *             BELL_ELIMIT (a message or queue limit), BELL_ETIMEOUT (heartbeat), BELL_EIO (socket),
  *             BELL_ENOMEM (also: a message of another thread or for a topic could not be queued).
+ *             It is the event's why later.
  *             on_close follows, from the engine, without further help.
  * on_close    last word; the handle is stale when it returns
  */
@@ -74,6 +94,7 @@ struct bell_component {
     void (*on_close)(struct bell_ws_server *ws, bell_conn conn, const bell_close_event *event,
                      void *user);
     void *user; /* (borrowed) last argument of every callback */
+    void (*on_upgrade)(struct bell_ws_server *ws, struct bell_http_request *request, void *user);
 };
 
 /*
@@ -128,6 +149,8 @@ typedef struct {
         *subprotocols; /* (borrowed during create) in order of preference; RFC 6455 1.9 */
     size_t subprotocol_count;
     bell_ws_deflate_options deflate; /* default off */
+    uint32_t upgrade_timeout_ms; /* for the decision that on_upgrade has deferred; then the upgrade
+                                    is refused with 503. Default 10,000 */
 } bell_ws_options;
 
 /* What the calls below are made of; the sizes say which fields the program knows (see version.h).
@@ -165,6 +188,70 @@ BELL_API void bell_ws_server_destroy(struct bell_ws_server *ws);
  */
 BELL_NODISCARD BELL_API bell_status bell_ws_server_add_guard(struct bell_ws_server *ws,
                                                              struct bell_guard *guard);
+
+/* On what terms an upgrade is accepted; zeroed: the usual ones. */
+typedef struct {
+    void *user;             /* the connection's own pointer from on_open on, see bell_ws_get_user */
+    bell_slice subprotocol; /* one of options.subprotocols that the client offers; empty = the first
+                               of them that it offers, or none */
+    const bell_http_field *fields; /* further header fields of the answer, such as Set-Cookie */
+    size_t field_count;
+    /*
+     * Of bell_ws_accept_later: called with user, once, instead of on_open, when there will be no
+     * connection: the client has gone, the time for the decision was over, a guard refuses by now,
+     * the server stops, memory ended. On the connection's loop thread, or on the calling one when
+     * the loop has ended. NULL: there is nothing to free.
+     */
+    void (*discard)(void *user);
+} bell_ws_acceptance;
+
+/* What the calls below are made of; the size says which fields the program knows (see version.h).
+ */
+BELL_NODISCARD BELL_API bell_status bell_ws_accept_sized(struct bell_http_request *request,
+                                                         const bell_ws_acceptance *terms,
+                                                         size_t terms_bytes);
+BELL_NODISCARD BELL_API bell_status bell_ws_accept_later_sized(struct bell_ws_server *ws,
+                                                               bell_http_exchange exchange,
+                                                               const bell_ws_acceptance *terms,
+                                                               size_t terms_bytes);
+
+/*
+ * In on_upgrade: accepts. terms NULL = the usual ones; everything is copied. on_open follows when
+ * on_upgrade returns.
+ * BELL_EINVAL  a sub-protocol that is not in options.subprotocols or that the client does not offer
+ *              (bell_ws_offers); a field that is broken, that the handshake writes itself, or that
+ *              makes the head larger than 64 KiB; more than 32 fields
+ * BELL_ESTATE  the request is no upgrade, or it is decided already
+ * BELL_ENOMEM; BELL_ENOTSUP terms that only a later libbell knows
+ * After a failure nothing is decided.
+ */
+BELL_NODISCARD static inline bell_status bell_ws_accept(struct bell_http_request *request,
+                                                        const bell_ws_acceptance *terms)
+{
+    return bell_ws_accept_sized(request, terms, sizeof *terms);
+}
+
+/*
+ * Decides on a deferred upgrade; exchange is what bell_http_request_defer gave. Any thread, once.
+ * A client that has gone meanwhile is no error (see discard). What it sends before it is accepted
+ * waits, 64 KiB of it; the rest is not read. Guards are asked a second time before the answer,
+ * since what they count may have changed. BELL_EINVAL (as bell_ws_accept; a sub-protocol that the
+ * client does not offer gives it 500), BELL_ENOMEM, BELL_ENOTSUP: nothing was done and discard is
+ * not called.
+ */
+BELL_NODISCARD static inline bell_status bell_ws_accept_later(struct bell_ws_server *ws,
+                                                              bell_http_exchange exchange,
+                                                              const bell_ws_acceptance *terms)
+{
+    return bell_ws_accept_later_sized(ws, exchange, terms, sizeof *terms);
+}
+/* The same as bell_http_respond_later, and the connection ends after it. */
+BELL_NODISCARD BELL_API bell_status bell_ws_reject_later(struct bell_ws_server *ws,
+                                                         bell_http_exchange exchange,
+                                                         const bell_http_response *response);
+
+/* Does the client of this upgrade offer the sub-protocol? In on_upgrade, on_open and guards. */
+BELL_API bool bell_ws_offers(const struct bell_http_request *request, bell_slice subprotocol);
 
 /*
  * Queues one message, whole or not at all; data is copied. Any thread; messages of one thread to
@@ -238,7 +325,8 @@ BELL_NODISCARD BELL_API bell_status bell_ws_run(struct bell_ws_server *ws, bell_
                                                 bell_ws_task_fn task, void *user);
 
 /*
- * The application's own pointer of a connection, NULL at first; get gives NULL for a stale handle.
+ * The application's own pointer of a connection, at first what it was accepted with, else NULL; get
+ * gives NULL for a stale handle.
  * Only on the connection's loop thread. It is still there in on_close, which should free it.
  */
 BELL_API void bell_ws_set_user(struct bell_ws_server *ws, bell_conn conn, void *user);

@@ -29,13 +29,24 @@ static atomic_int opens;
 static atomic_int closes;
 static atomic_int tasks_run;
 
+/* Decided by a mail to its own loop. */
+static void on_upgrade(struct bell_ws_server *ws, struct bell_http_request *r, void *user)
+{
+    const bell_http_field field = {BELL_LIT("X-Decided"), BELL_LIT("later")};
+    const bell_ws_acceptance terms = {
+        .user = user, .subprotocol = BELL_LIT("two"), .fields = &field, .field_count = 1};
+    bell_http_exchange exchange = bell_http_request_defer(r);
+    while (bell_ws_accept_later(ws, exchange, &terms) == BELL_ENOMEM) {
+    }
+}
+
 static void on_open(struct bell_ws_server *ws, bell_conn conn,
                     const struct bell_http_request *request, void *user)
 {
     (void)request;
     atomic_fetch_add(&opens, 1);
     atomic_store((atomic_uint_fast64_t *)user, conn);
-    bell_ws_set_user(ws, conn, user);
+    assert_ptr_equal(bell_ws_get_user(ws, conn), user);
     if (bell_ws_subscribe(ws, conn, BELL_LIT("news")) != BELL_OK) {
         (void)bell_ws_abort(ws, conn);
     }
@@ -113,8 +124,11 @@ static bell_status compose(struct service *s)
 {
     static const char *const SUBPROTOCOLS[] = {"one", "two"};
     static const bell_http_field FIELD = {{"X-Field", 7}, {"value", 5}};
-    const struct bell_component component = {
-        .on_open = on_open, .on_message = on_message, .on_close = on_close, .user = &last_opened};
+    const struct bell_component component = {.on_upgrade = on_upgrade,
+                                             .on_open = on_open,
+                                             .on_message = on_message,
+                                             .on_close = on_close,
+                                             .user = &last_opened};
     const bell_http_static_options files = {.fields = &FIELD, .field_count = 1};
     bell_ws_options ws_options;
     bell_io_options io_options;

@@ -14,6 +14,8 @@
 #include "bell/server/io_server_internal.h"
 #include "bell/server/server_loop.h"
 
+#include <assert.h>
+
 /*
  * An exchange is the connection's handle with 8 of its generation's bits given to the request's
  * number.
@@ -45,6 +47,15 @@ struct late_answer {
     bell_http_field fields[]; /* of the response */
 };
 
+struct bell_connection *bell_http_exchange_find(const struct bell_server_loop *home,
+                                                bell_http_exchange exchange)
+{
+    struct bell_connection *c = bell_slab_at(home, bell_connection_handle_slot(exchange));
+    bool is_it = c != NULL && c->phase == BELL_CONNECTION_HTTP && bell_http_session_is_pending(c) &&
+                 exchange_of(c) == exchange;
+    return is_it ? c : NULL;
+}
+
 static void late_answer_discard(struct bell_mail *mail)
 {
     struct late_answer *a = (struct late_answer *)(void *)mail;
@@ -55,9 +66,8 @@ static void late_answer_discard(struct bell_mail *mail)
 static void late_answer_deliver(struct bell_mail *mail)
 {
     struct late_answer *a = (struct late_answer *)(void *)mail;
-    struct bell_connection *c = bell_slab_at(a->home, bell_connection_handle_slot(a->exchange));
-    if (c != NULL && c->phase == BELL_CONNECTION_HTTP && bell_http_session_is_pending(c) &&
-        exchange_of(c) == a->exchange) {
+    struct bell_connection *c = bell_http_exchange_find(a->home, a->exchange);
+    if (c != NULL) {
         /* It was checked when it was posted: only memory can end. */
         if (bell_http_session_respond(c, &a->response) != BELL_OK) {
             bell_connection_close(c);
@@ -66,34 +76,40 @@ static void late_answer_deliver(struct bell_mail *mail)
     late_answer_discard(mail);
 }
 
-/* Moves a slice into the texts; its place is known, since the room was made before. */
-static bell_slice text_move(struct bell_buf *texts, bell_slice s, bell_status *st)
+/* Moves a slice into the texts, where there is room for it. */
+static bell_slice text_move(struct bell_buf *texts, bell_slice s)
 {
     bell_slice at = {texts->p + texts->n, s.n};
-    if (*st == BELL_OK) {
-        *st = bell_buf_append(texts, s);
-    }
+    bell_status st = bell_buf_append(texts, s);
+    assert(st == BELL_OK);
+    (void)st;
     return at;
+}
+
+bell_status bell_http_fields_copy(const bell_http_field *from, size_t count, size_t more_bytes,
+                                  struct bell_buf *texts, bell_http_field *to)
+{
+    size_t total = more_bytes;
+    for (size_t i = 0; i < count; i++) {
+        total += from[i].name.n + from[i].value.n;
+    }
+    bell_buf_init(texts, total);
+    bell_status st = bell_buf_reserve(texts, total);
+    for (size_t i = 0; i < count && st == BELL_OK; i++) {
+        to[i] = (bell_http_field){text_move(texts, from[i].name), text_move(texts, from[i].value)};
+    }
+    return st;
 }
 
 static bell_status late_answer_copy(struct late_answer *a, const bell_http_response *from)
 {
-    size_t total = from->content_type.n + from->body.n;
-    for (size_t i = 0; i < from->field_count; i++) {
-        total += from->fields[i].name.n + from->fields[i].value.n;
-    }
-    bell_buf_init(&a->texts, total);
-    bell_status st = bell_buf_reserve(&a->texts, total);
-    if (st != BELL_OK) {
-        return st;
-    }
-    a->response = *from;
-    a->response.content_type = text_move(&a->texts, from->content_type, &st);
-    a->response.body = text_move(&a->texts, from->body, &st);
-    a->response.fields = a->fields;
-    for (size_t i = 0; i < from->field_count; i++) {
-        a->fields[i].name = text_move(&a->texts, from->fields[i].name, &st);
-        a->fields[i].value = text_move(&a->texts, from->fields[i].value, &st);
+    bell_status st = bell_http_fields_copy(
+        from->fields, from->field_count, from->content_type.n + from->body.n, &a->texts, a->fields);
+    if (st == BELL_OK) {
+        a->response = *from;
+        a->response.content_type = text_move(&a->texts, from->content_type);
+        a->response.body = text_move(&a->texts, from->body);
+        a->response.fields = a->fields;
     }
     return st;
 }

@@ -360,6 +360,13 @@ bell_slice bell_http_request_query(const struct bell_http_request *request)
     return request->target.query;
 }
 
+bell_status bell_http_request_query_value(const struct bell_http_request *request, const char *name,
+                                          char *room, size_t room_bytes, bell_slice *out)
+{
+    return bell_http_query_value(request->target.query, bell_slice_from(name), room, room_bytes,
+                                 out);
+}
+
 bell_slice bell_http_request_header(const struct bell_http_request *request, const char *name)
 {
     bell_slice wanted = bell_slice_from(name);

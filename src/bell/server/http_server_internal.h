@@ -65,7 +65,14 @@ struct bell_http_server {
     struct bell_io_server *io;      /* (borrowed) NULL until an I/O server is made */
 };
 
-enum bell_http_answer_state { BELL_HTTP_UNANSWERED, BELL_HTTP_ANSWERED, BELL_HTTP_DEFERRED };
+enum bell_http_answer_state {
+    BELL_HTTP_UNANSWERED,
+    BELL_HTTP_ANSWERED,
+    BELL_HTTP_DEFERRED,
+    BELL_HTTP_ACCEPTED, /* an upgrade: the 101 is queued */
+};
+
+struct bell_upgrade;
 
 /* A request while its handler runs; on the stack. */
 struct bell_http_request {
@@ -76,6 +83,7 @@ struct bell_http_request {
     bell_http_match match;
     bell_slice body;
     enum bell_http_answer_state state;
+    struct bell_upgrade *upgrade; /* (borrowed) what it asks for; NULL when it is no upgrade */
     bell_client client;
     char peer[BELL_ADDRESS_TEXT_BYTES]; /* the client's address as text */
 };

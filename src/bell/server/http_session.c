@@ -7,6 +7,7 @@
 #include "bell/server/io_server_internal.h"
 #include "bell/server/server_loop.h"
 #include "bell/server/upgrade.h"
+#include "bell/server/ws_server_internal.h"
 
 #include <assert.h>
 
@@ -139,7 +140,7 @@ static bell_status answer_queue(struct bell_connection *c, const bell_http_respo
  * Refuses with a status and ends the connection: after a broken request nobody knows where the next
  * one begins.
  */
-static void refuse(struct bell_connection *c, uint16_t status)
+void bell_http_session_refuse(struct bell_connection *c, uint16_t status)
 {
     struct bell_buf text;
     const bell_http_response_head head = {.date = bell_http_session_date(c),
@@ -304,37 +305,61 @@ static bell_status route_request(struct bell_http_request *r)
     return bell_http_session_plain(r->c, 404, NULL, 0);
 }
 
+uint16_t bell_http_session_request(struct bell_connection *c, struct bell_http_request *out,
+                                   char **path_room)
+{
+    struct bell_http_session *s = c->u.http;
+    const struct bell_io_server *io = bell_server_loop_of(c)->server;
+    *out = (struct bell_http_request){
+        .c = c, .server = server_of(c), .body = bell_buf_slice(&s->body)};
+    out->head = bell_http_parser_head(&s->parser, s->in.p);
+    bell_slice target = bell_http_head_target(&out->head);
+    *path_room = bell_mem_alloc(target.n);
+    if (*path_room == NULL) {
+        return 503;
+    }
+    out->client = (bell_client){.address = c->peer, .is_secure = c->is_secure};
+    bell_forwarded_read(&out->head, io->proxies, io->options.trusted_proxy_count, &out->client);
+    (void)bell_address_format(&out->client.address, out->peer);
+    uint16_t refusal = bell_http_target_read(bell_http_head_method(&out->head), target, *path_room,
+                                             target.n, &out->target);
+    if (refusal != 0) {
+        bell_mem_free(*path_room);
+        *path_room = NULL;
+    }
+    return refusal;
+}
+
+/* The upgrade is not decided yet: its time runs, and a peer that has gone does not wait for it. */
+static void upgrade_wait(struct bell_connection *c, struct bell_ws_server *ws)
+{
+    c->u.http->upgrade = ws;
+    set_step(c, BELL_HTTP_STEP_PENDING, ws->options.upgrade_timeout_ms);
+    if (c->stream.has_peer_end) {
+        bell_connection_close(c);
+    }
+}
+
 /* A whole request is here. Returns whether the connection still is in HTTP and was answered. */
 static bool dispatch(struct bell_connection *c)
 {
     struct bell_http_session *s = c->u.http;
-    struct bell_http_server *http = server_of(c);
-    struct bell_http_request r = {.c = c, .server = http, .body = bell_buf_slice(&s->body)};
-    r.head = bell_http_parser_head(&s->parser, s->in.p);
-    bell_slice target = bell_http_head_target(&r.head);
-    char *path_room = bell_mem_alloc(target.n);
-    if (path_room == NULL) {
-        refuse(c, 503);
-        return false;
-    }
-    r.client = (bell_client){.address = c->peer, .is_secure = c->is_secure};
-    bell_forwarded_read(&r.head, bell_server_loop_of(c)->server->proxies,
-                        bell_server_loop_of(c)->server->options.trusted_proxy_count, &r.client);
-    (void)bell_address_format(&r.client.address, r.peer);
-    uint16_t refusal = bell_http_target_read(bell_http_head_method(&r.head), target, path_room,
-                                             target.n, &r.target);
+    struct bell_http_request r;
+    char *path_room;
+    uint16_t refusal = bell_http_session_request(c, &r, &path_room);
     if (refusal != 0) {
-        refuse(c, refusal);
-        bell_mem_free(path_room);
+        bell_http_session_refuse(c, refusal);
         return false;
     }
     if (s->framing.wants_upgrade) {
-        bell_http_router_match(http->websockets, BELL_LIT("GET"), r.target.path, &r.match);
+        bell_http_router_match(r.server->websockets, BELL_LIT("GET"), r.target.path, &r.match);
         if (r.match.outcome == BELL_HTTP_ROUTE_FOUND) {
-            bell_upgrade_try(&r, bell_slice_make(s->in.p + s->head_bytes, s->in.n - s->head_bytes),
-                             bell_http_session_date(c));
+            struct bell_ws_server *ws = r.match.value;
+            if (bell_upgrade_try(&r)) {
+                upgrade_wait(c, ws);
+            }
             bell_mem_free(path_room);
-            return false; /* a WebSocket now, or ending */
+            return false; /* a WebSocket now, ending, or waiting */
         }
     }
     bell_status st = route_request(&r);
@@ -364,7 +389,7 @@ static bell_status head_complete(struct bell_connection *c)
     s->is_head_request = bell_slice_equal(bell_http_head_method(&head), BELL_LIT("HEAD"));
     uint16_t refusal = bell_http_framing_read(&head, http->options.max_body_bytes, &s->framing);
     if (refusal != 0) {
-        refuse(c, refusal);
+        bell_http_session_refuse(c, refusal);
         return BELL_ECLOSED;
     }
     s->head_bytes = head.size_bytes;
@@ -383,7 +408,7 @@ static bell_status read_head(struct bell_connection *c)
     struct bell_http_session *s = c->u.http;
     bell_status st = bell_http_parser_feed(&s->parser, bell_buf_slice(&s->in));
     if (st == BELL_EPROTO) {
-        refuse(c, s->parser.refusal);
+        bell_http_session_refuse(c, s->parser.refusal);
         return BELL_ECLOSED;
     }
     return st == BELL_OK ? head_complete(c) : st;
@@ -407,11 +432,11 @@ static bell_status read_body(struct bell_connection *c)
     }
     s->in.n = s->head_bytes + rest.n;
     if (st == BELL_EPROTO) {
-        refuse(c, s->body_reader.refusal);
+        bell_http_session_refuse(c, s->body_reader.refusal);
         return BELL_ECLOSED;
     }
     if (st == BELL_ENOMEM || st == BELL_ELIMIT) {
-        refuse(c, st == BELL_ENOMEM ? 503 : 413);
+        bell_http_session_refuse(c, st == BELL_ENOMEM ? 503 : 413);
         return BELL_ECLOSED;
     }
     return st == BELL_ENOTFOUND ? BELL_OK : st;
@@ -498,6 +523,10 @@ void bell_http_session_on_end(struct bell_connection *c, bell_status why)
         bell_connection_end(c);
         return;
     }
+    if (c->u.http->upgrade != NULL) {
+        bell_connection_close(c); /* nobody wants half a WebSocket */
+        return;
+    }
     /* A client may end its half after its last request and still wants the answers. */
     session_advance(c);
 }
@@ -531,7 +560,7 @@ void bell_http_session_on_time(struct bell_connection *c, uint64_t now_ms)
                (s->step == BELL_HTTP_STEP_HEAD && !bell_http_parser_has_begun(&s->parser))) {
         bell_connection_end(c); /* silent since the last answer, or from the beginning */
     } else {
-        refuse(c, 408);
+        bell_http_session_refuse(c, s->upgrade != NULL ? 503 : 408);
     }
 }
 
@@ -539,6 +568,8 @@ void bell_http_session_drain(struct bell_connection *c)
 {
     if (c->u.http == NULL) {
         bell_connection_end(c);
+    } else if (c->u.http->upgrade != NULL) {
+        bell_http_session_refuse(c, 503); /* it would only be closed at once */
     } else {
         c->u.http->must_close = true; /* and those whose head is not complete: see head_complete */
     }

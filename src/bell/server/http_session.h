@@ -17,9 +17,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct bell_buf;
 struct bell_connection;
 struct bell_file_job;
 struct bell_http_session;
+struct bell_server_loop;
 
 /* A new connection: the time for its first request runs. */
 void bell_http_session_begin(struct bell_connection *c);
@@ -40,6 +42,17 @@ BELL_NODISCARD bell_status bell_http_session_respond(struct bell_connection *c,
                                                      const bell_http_response *response);
 /* Does the request under way wait for its answer? */
 bool bell_http_session_is_pending(const struct bell_connection *c);
+/* The connection whose request, pending still, is this exchange; NULL when there is none. */
+struct bell_connection *bell_http_exchange_find(const struct bell_server_loop *home,
+                                                bell_http_exchange exchange);
+/*
+ * Copies count fields to to, their texts to texts, which is made with room for more_bytes besides
+ * and is to be finished by the caller, also after a failure. The sums must not overflow.
+ * BELL_ENOMEM.
+ */
+BELL_NODISCARD bell_status bell_http_fields_copy(const bell_http_field *from, size_t count,
+                                                 size_t more_bytes, struct bell_buf *texts,
+                                                 bell_http_field *to);
 /* A file job has come back from the file thread; takes it over. */
 void bell_http_file_on_job(struct bell_connection *c, struct bell_file_job *job);
 

@@ -27,10 +27,12 @@ struct bell_http_session {
     struct bell_http_body body_reader;
     bell_http_framing framing;  /* its slices are stale once bytes have been added */
     struct bell_file_job *file; /* (owned) waits until the socket has taken the last chunk */
-    uint64_t deadline_ms;       /* of this step; 0 = none, or not looked at yet */
-    uint32_t head_bytes;        /* of the head in front of in; 0 until it is complete */
-    uint8_t step;               /* enum bell_http_step */
-    bool must_close;            /* after the answer */
+    struct bell_ws_server
+        *upgrade;         /* (borrowed) PENDING: whose connection it may become; else NULL */
+    uint64_t deadline_ms; /* of this step; 0 = none, or not looked at yet */
+    uint32_t head_bytes;  /* of the head in front of in; 0 until it is complete */
+    uint8_t step;         /* enum bell_http_step */
+    bool must_close;      /* after the answer */
     bool is_head_request;
     bool is_paused;                /* the peer is not read */
     bell_http_head_field fields[]; /* limits.max_field_count */
@@ -49,6 +51,16 @@ void bell_http_session_touch(struct bell_connection *c);
 void bell_http_session_timer_update(struct bell_connection *c);
 /* The request under way is answered, all of it queued: on to what comes next. */
 void bell_http_session_go_on(struct bell_connection *c);
+
+/*
+ * The request under way, whose head is complete, for a while: its slices are good until bytes are
+ * added. *path_room (owned by the caller) holds its path, NULL after a failure. 0, or the status to
+ * refuse with.
+ */
+BELL_NODISCARD uint16_t bell_http_session_request(struct bell_connection *c,
+                                                  struct bell_http_request *out, char **path_room);
+/* Answers with a line of text and ends the connection. */
+void bell_http_session_refuse(struct bell_connection *c, uint16_t status);
 
 /* Answers r with a file of from: at once (404, memory), or later, r is deferred then. BELL_ENOMEM.
  */

@@ -1,8 +1,12 @@
 #include "bell/server/upgrade.h"
 
-#include "bell/net/blob.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "base/versioned.h"
+#include "bell/http/text.h"
 #include "bell/server/connection.h"
 #include "bell/server/guard_internal.h"
+#include "bell/server/http_session_internal.h"
 #include "bell/server/server_loop.h"
 #include "bell/server/ws_server_internal.h"
 #include "bell/ws/extension.h"
@@ -10,7 +14,7 @@
 
 #include <stdio.h>
 
-enum { HEAD_MAX_BYTES = 4096, MAX_LINES = 16, MAX_FIELDS = 5 };
+enum { HEAD_MAX_BYTES = 4096, MAX_LINES = 16, MAX_FIELDS = 5 /* of ours */ };
 
 struct lines {
     bell_slice values[MAX_LINES];
@@ -127,77 +131,139 @@ bell_status bell_upgrade_required(struct bell_http_request *r, bell_slice date,
     return plain_queue(r, &head);
 }
 
-static bell_status accept_queue(struct bell_http_request *r,
-                                const bell_ws_handshake_result *handshake, const char *extensions,
-                                bell_slice date)
+/* ---- accepting ---- */
+
+/* An upgrade under way; on the stack. */
+struct bell_upgrade {
+    struct bell_ws_server *ws;
+    bell_slice date;
+    bell_ws_handshake_result handshake;
+    bell_ws_deflate_terms deflate; /* what follows is of the acceptance */
+    void *user;
+    uint8_t subprotocol; /* 1 + index in the server's list; 0 = none */
+};
+
+/* What the handshake says itself. */
+static bool is_own_field(bell_slice name)
 {
-    bell_http_field fields[MAX_FIELDS] = {
+    static const bell_slice PREFIX = {"sec-websocket-", 14};
+    return bell_http_equal_nocase(name, BELL_LIT("upgrade")) ||
+           (name.n >= PREFIX.n &&
+            bell_http_equal_nocase(bell_slice_make(name.p, PREFIX.n), PREFIX));
+}
+
+static bell_status accept_queue(struct bell_http_request *r, const bell_ws_acceptance *terms,
+                                bell_slice protocol, const char *extensions)
+{
+    const struct bell_upgrade *u = r->upgrade;
+    bell_http_field fields[MAX_FIELDS + BELL_UPGRADE_MAX_FIELDS] = {
         UPGRADE_FIELDS[0],
-        {BELL_LIT("Sec-WebSocket-Accept"), bell_slice_from(handshake->accept)},
+        {BELL_LIT("Sec-WebSocket-Accept"), bell_slice_from(u->handshake.accept)},
     };
     size_t count = 2;
-    if (handshake->protocol.n > 0) {
-        fields[count++] =
-            (bell_http_field){BELL_LIT("Sec-WebSocket-Protocol"), handshake->protocol};
+    if (protocol.n > 0) {
+        fields[count++] = (bell_http_field){BELL_LIT("Sec-WebSocket-Protocol"), protocol};
     }
     if (extensions[0] != '\0') {
         fields[count++] =
             (bell_http_field){BELL_LIT("Sec-WebSocket-Extensions"), bell_slice_from(extensions)};
     }
-    const bell_http_response_head head = {.date = date,
+    for (size_t i = 0; i < terms->field_count; i++) {
+        fields[count++] = terms->fields[i];
+    }
+    const bell_http_response_head head = {.date = u->date,
                                           .fields = fields,
                                           .field_count = count,
                                           .status = 101,
                                           .connection = BELL_HTTP_CONNECTION_UPGRADE};
     struct bell_buf text;
-    bell_buf_init(&text, HEAD_MAX_BYTES);
+    bell_buf_init(&text, BELL_HTTP_MAX_RESPONSE_HEAD_BYTES);
     bell_status st = bell_http_response_write_head(&text, &head);
     if (st == BELL_OK) {
         st = bell_stream_send(&r->c->stream, bell_buf_slice(&text), bell_slice_make(NULL, 0));
     }
     bell_buf_finish(&text);
+    return st == BELL_ELIMIT ? BELL_EINVAL : st;
+}
+
+bell_status bell_upgrade_check_terms(const struct bell_ws_server *ws,
+                                     const bell_ws_acceptance *terms)
+{
+    if ((terms->subprotocol.n > 0 && bell_ws_server_subprotocol(ws, terms->subprotocol) == 0) ||
+        terms->field_count > BELL_UPGRADE_MAX_FIELDS) {
+        return BELL_EINVAL;
+    }
+    size_t total = 0;
+    for (size_t i = 0; i < terms->field_count; i++) {
+        const bell_http_field *f = &terms->fields[i];
+        if (is_own_field(f->name) || !bell_size_add(total, f->name.n, &total) ||
+            !bell_size_add(total, f->value.n, &total)) {
+            return BELL_EINVAL;
+        }
+    }
+    return total > BELL_HTTP_MAX_RESPONSE_HEAD_BYTES ? BELL_EINVAL : BELL_OK;
+}
+
+bool bell_ws_offers(const struct bell_http_request *request, bell_slice subprotocol)
+{
+    uint32_t index = 0;
+    bell_slice line;
+    bell_slice offered;
+    while (bell_http_head_next(&request->head, BELL_LIT("Sec-WebSocket-Protocol"), &index, &line)) {
+        while (bell_http_list_next(&line, &offered)) {
+            if (bell_slice_equal(offered, subprotocol)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+bell_status bell_ws_accept_sized(struct bell_http_request *request, const bell_ws_acceptance *terms,
+                                 size_t terms_bytes)
+{
+    struct bell_upgrade *u = request->upgrade;
+    bell_ws_acceptance t = {0};
+    char extensions[BELL_WS_EXTENSION_ANSWER_BYTES];
+    if (u == NULL || request->state != BELL_HTTP_UNANSWERED) {
+        return BELL_ESTATE;
+    }
+    if (!bell_versioned_read(&t, sizeof t, terms, terms_bytes)) {
+        return BELL_ENOTSUP;
+    }
+    bell_status st = bell_upgrade_check_terms(u->ws, &t);
+    if (st != BELL_OK) {
+        return st;
+    }
+    bell_slice protocol = u->handshake.protocol;
+    if (t.subprotocol.n > 0) {
+        if (!bell_ws_offers(request, t.subprotocol)) {
+            return BELL_EINVAL;
+        }
+        protocol = t.subprotocol;
+    }
+    u->deflate = agree(&request->head, u->ws, extensions);
+    st = accept_queue(request, &t, protocol, extensions);
+    if (st == BELL_OK) {
+        u->subprotocol = bell_ws_server_subprotocol(u->ws, protocol);
+        u->user = t.user;
+        request->state = BELL_HTTP_ACCEPTED;
+    }
     return st;
 }
 
-/* 1 + the index of the agreed sub-protocol; the handshake hands back the server's own text. */
-static uint8_t subprotocol_of(const struct bell_ws_server *ws, bell_slice agreed)
+/* The 101 is queued: the connection becomes a WebSocket. */
+static void session_start(struct bell_http_request *r)
 {
-    for (size_t i = 0; i < ws->subprotocol_count; i++) {
-        if (agreed.n > 0 && bell_slice_equal(ws->subprotocols[i], agreed)) {
-            return (uint8_t)(i + 1);
-        }
-    }
-    return 0;
-}
-
-void bell_upgrade_try(struct bell_http_request *r, bell_slice rest, bell_slice date)
-{
-    struct bell_ws_server *ws = r->match.value;
+    const struct bell_upgrade *u = r->upgrade;
     struct bell_connection *c = r->c;
-    bell_ws_handshake_result handshake = check(&r->head, ws);
-    if (handshake.status != 101) {
-        refuse(r, handshake.status, 0, date);
-        return;
-    }
-    if (bell_server_loop_of(c)->is_draining) {
-        refuse(r, 503, 1, date);
-        return;
-    }
+    bell_slice waiting = bell_buf_slice(&c->u.http->in);
+    bell_slice rest = {waiting.p + r->head.size_bytes, waiting.n - r->head.size_bytes};
     c->peer = r->client.address; /* from now on it is the client's alone */
-    bell_guard_verdict verdict = bell_guards_on_upgrade(ws->guards, ws->guard_count, r);
-    if (verdict.status != 0) {
-        refuse(r, verdict.status, verdict.retry_after_s, date);
-        return;
-    }
-    char extensions[BELL_WS_EXTENSION_ANSWER_BYTES];
-    bell_ws_deflate_terms deflate = agree(&r->head, ws, extensions);
-    if (accept_queue(r, &handshake, extensions, date) != BELL_OK) {
-        bell_connection_close(c);
-        return;
-    }
     /* request and rest lie in what HTTP held: it goes last. */
     struct bell_http_session *http = bell_connection_become_ws(c);
-    bell_ws_session_begin(c, ws, subprotocol_of(ws, handshake.protocol), deflate, r);
+    c->u.ws.user = u->user;
+    bell_ws_session_begin(c, u->ws, u->subprotocol, u->deflate, r);
     if (rest.n > 0 && c->phase == BELL_CONNECTION_WEBSOCKET) {
         union {
             const char *from;
@@ -209,4 +275,81 @@ void bell_upgrade_try(struct bell_http_request *r, bell_slice rest, bell_slice d
     if (c->stream.has_peer_end && c->phase == BELL_CONNECTION_WEBSOCKET) {
         bell_ws_session_on_end(c, BELL_OK); /* HTTP was told already */
     }
+}
+
+/* What can be said without the application. Returns whether it may go on; else it is refused. */
+static bool may_upgrade(struct bell_http_request *r)
+{
+    const struct bell_upgrade *u = r->upgrade;
+    bell_guard_verdict verdict = {.status = u->handshake.status, .retry_after_s = 0};
+    if (verdict.status == 101) {
+        verdict = bell_server_loop_of(r->c)->is_draining
+                      ? (bell_guard_verdict){.status = 503, .retry_after_s = 1}
+                      : bell_guards_on_upgrade(u->ws->guards, u->ws->guard_count, r);
+    }
+    if (verdict.status != 0) {
+        refuse(r, verdict.status, verdict.retry_after_s, u->date);
+    }
+    return verdict.status == 0;
+}
+
+bool bell_upgrade_try(struct bell_http_request *r)
+{
+    struct bell_ws_server *ws = r->match.value;
+    struct bell_connection *c = r->c;
+    struct bell_upgrade upgrade = {
+        .ws = ws, .date = bell_http_session_date(c), .handshake = check(&r->head, ws)};
+    r->upgrade = &upgrade;
+    if (!may_upgrade(r)) {
+        return false;
+    }
+    c->u.http->must_close = true; /* whatever the answer: what follows the head may be frames */
+    if (ws->component.on_upgrade != NULL) {
+        ws->component.on_upgrade(ws, r, ws->component.user);
+    } else if (bell_ws_accept(r, NULL) != BELL_OK) {
+        bell_connection_close(c);
+        return false;
+    }
+    switch (r->state) {
+    case BELL_HTTP_DEFERRED:
+        return true;
+    case BELL_HTTP_ACCEPTED:
+        session_start(r);
+        break;
+    case BELL_HTTP_ANSWERED:
+        bell_connection_end(c);
+        break;
+    case BELL_HTTP_UNANSWERED:
+        refuse(r, 500, 0, upgrade.date);
+        break;
+    }
+    return false;
+}
+
+bool bell_upgrade_finish(struct bell_connection *c, const bell_ws_acceptance *terms)
+{
+    struct bell_ws_server *ws = c->u.http->upgrade;
+    struct bell_http_request r;
+    char *path_room;
+    uint16_t refusal = bell_http_session_request(c, &r, &path_room);
+    if (refusal != 0) {
+        bell_http_session_refuse(c, refusal); /* for want of memory: all else was checked before */
+        return false;
+    }
+    struct bell_upgrade upgrade = {
+        .ws = ws, .date = bell_http_session_date(c), .handshake = check(&r.head, ws)};
+    r.upgrade = &upgrade;
+    bell_http_router_match(r.server->websockets, BELL_LIT("GET"), r.target.path, &r.match);
+    bool is_accepted = false;
+    if (may_upgrade(&r)) {
+        bell_status st = bell_ws_accept(&r, terms);
+        is_accepted = st == BELL_OK;
+        if (is_accepted) {
+            session_start(&r);
+        } else {
+            bell_http_session_refuse(c, st == BELL_ENOMEM ? 503 : 500);
+        }
+    }
+    bell_mem_free(path_room);
+    return is_accepted;
 }

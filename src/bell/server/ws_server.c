@@ -17,6 +17,7 @@ static const bell_ws_options DEFAULTS = {
     .heartbeat_ms = 30000,
     .idle_timeout_ms = 75000,
     .close_timeout_ms = 5000,
+    .upgrade_timeout_ms = 10000,
     .deflate =
         {
             .server_max_window_bits = BELL_WS_MAX_WINDOW_BITS,
@@ -66,6 +67,16 @@ static bell_status subprotocols_copy(struct bell_ws_server *ws, const bell_ws_op
     return BELL_OK;
 }
 
+uint8_t bell_ws_server_subprotocol(const struct bell_ws_server *ws, bell_slice name)
+{
+    for (size_t i = 0; i < ws->subprotocol_count; i++) {
+        if (name.n > 0 && bell_slice_equal(ws->subprotocols[i], name)) {
+            return (uint8_t)(i + 1); /* BELL_WS_MAX_SUBPROTOCOLS is small */
+        }
+    }
+    return 0;
+}
+
 static bool is_between(uint8_t value, uint8_t least, uint8_t most)
 {
     return value >= least && value <= most;
@@ -92,7 +103,7 @@ bell_status bell_ws_server_create_sized(const struct bell_component *component,
         return BELL_ENOTSUP;
     }
     if (o->max_message_bytes == 0 || o->max_frame_bytes == 0 || o->max_queue_bytes == 0 ||
-        o->max_queue_messages == 0 || o->close_timeout_ms == 0 ||
+        o->max_queue_messages == 0 || o->close_timeout_ms == 0 || o->upgrade_timeout_ms == 0 ||
         o->subprotocol_count > BELL_WS_MAX_SUBPROTOCOLS || !is_deflate_right(&o->deflate)) {
         return BELL_EINVAL;
     }

@@ -51,6 +51,8 @@ struct bell_ws_server {
 /* The I/O server is made: room per loop. BELL_ENOMEM, BELL_ESTATE bound to one already. */
 BELL_NODISCARD bell_status bell_ws_server_bind(struct bell_ws_server *ws,
                                                struct bell_io_server *io);
+/* 1 + the index of a name in the list of sub-protocols; 0 = it is not there. */
+uint8_t bell_ws_server_subprotocol(const struct bell_ws_server *ws, bell_slice name);
 /* The I/O server is gone. */
 void bell_ws_server_unbind(struct bell_ws_server *ws);
 /* A subscription of this loop has ended. */

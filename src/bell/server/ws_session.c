@@ -167,8 +167,10 @@ void bell_ws_session_finish(struct bell_connection *c, const bell_close_event *e
 {
     struct bell_ws_session *ws = &c->u.ws;
     struct bell_ws_server *server = ws->server;
-    static const bell_close_event DROPPED = {
-        .origin = BELL_CLOSED_BY_ENGINE, .code = BELL_WS_CLOSE_ABNORMAL, .reason = {NULL, 0}};
+    static const bell_close_event STOPPED = {.origin = BELL_CLOSED_BY_ENGINE,
+                                             .code = BELL_WS_CLOSE_ABNORMAL,
+                                             .reason = {NULL, 0},
+                                             .why = BELL_ESTATE};
     if (ws->state == BELL_WS_DONE) {
         return;
     }
@@ -176,7 +178,7 @@ void bell_ws_session_finish(struct bell_connection *c, const bell_close_event *e
     char room[BELL_ADDRESS_TEXT_BYTES];
     ws->state = BELL_WS_DONE;
     if (server->component.on_close != NULL) {
-        server->component.on_close(server, handle, event == NULL ? &DROPPED : event,
+        server->component.on_close(server, handle, event == NULL ? &STOPPED : event,
                                    server->component.user);
     }
     bell_guards_on_close(server->guards, server->guard_count, handle,
@@ -199,6 +201,13 @@ static void session_end(struct bell_connection *c, const bell_close_event *event
     }
 }
 
+/* Without a word: the peer is dead, or cannot be told. */
+static void session_drop(struct bell_connection *c, bell_close_origin origin, bell_status why)
+{
+    const bell_close_event event = {.origin = origin, .code = BELL_WS_CLOSE_ABNORMAL, .why = why};
+    session_end(c, &event, true);
+}
+
 static void tell_error(struct bell_connection *c, bell_status why)
 {
     const struct bell_component *component = &c->u.ws.server->component;
@@ -214,7 +223,7 @@ static void session_fail(struct bell_connection *c, bell_status why, uint16_t co
     if (c->phase != BELL_CONNECTION_WEBSOCKET) {
         return; /* aborted meanwhile */
     }
-    const bell_close_event event = {.origin = BELL_CLOSED_BY_ENGINE, .code = code};
+    const bell_close_event event = {.origin = BELL_CLOSED_BY_ENGINE, .code = code, .why = why};
     bool was_told = c->u.ws.state == BELL_WS_CLOSING || /* by on_error or before */
                     close_frame_queue(c, code, bell_slice_make(NULL, 0)) == BELL_OK;
     session_end(c, &event, !was_told);
@@ -248,9 +257,7 @@ bell_status bell_ws_session_close(struct bell_connection *c, uint16_t code, bell
 void bell_ws_session_abort(struct bell_connection *c)
 {
     if (c->u.ws.state != BELL_WS_DONE) {
-        const bell_close_event event = {.origin = BELL_CLOSED_BY_US,
-                                        .code = BELL_WS_CLOSE_ABNORMAL};
-        session_end(c, &event, true);
+        session_drop(c, BELL_CLOSED_BY_US, BELL_OK);
     }
 }
 
@@ -259,7 +266,7 @@ void bell_ws_session_drain(struct bell_connection *c)
     bell_status st = bell_ws_session_close(c, BELL_WS_CLOSE_GOING_AWAY, bell_slice_make(NULL, 0),
                                            BELL_CLOSED_BY_ENGINE);
     if (st != BELL_OK && st != BELL_ECLOSED) {
-        session_end(c, NULL, true);
+        session_drop(c, BELL_CLOSED_BY_ENGINE, st);
     }
 }
 
@@ -379,6 +386,7 @@ void bell_ws_session_on_end(struct bell_connection *c, bell_status why)
     bell_close_event event = {.origin = closer_of(&c->u.ws), .code = BELL_WS_CLOSE_ABNORMAL};
     if (why != BELL_OK && why != BELL_ECLOSED) {
         event.origin = BELL_CLOSED_BY_ENGINE; /* the socket has failed */
+        event.why = why;
         tell_error(c, why);
         if (!is_alive(c)) {
             return;
@@ -432,7 +440,7 @@ static void keep_alive(struct bell_connection *c, uint64_t now_ms)
     if (o->idle_timeout_ms > 0 && silent_ms >= o->idle_timeout_ms) {
         tell_error(c, BELL_ETIMEOUT);
         if (is_alive(c)) {
-            session_end(c, NULL, true);
+            session_drop(c, BELL_CLOSED_BY_ENGINE, BELL_ETIMEOUT);
         }
         return;
     }
@@ -452,13 +460,10 @@ void bell_ws_session_on_time(struct bell_connection *c, uint64_t now_ms)
     case BELL_WS_OPEN:
         keep_alive(c, now_ms);
         break;
-    case BELL_WS_CLOSING: {
+    case BELL_WS_CLOSING:
         /* The peer has not answered our Close frame in time (section 7.1.1). */
-        const bell_close_event event = {.origin = closer_of(&c->u.ws),
-                                        .code = BELL_WS_CLOSE_ABNORMAL};
-        session_end(c, &event, true);
+        session_drop(c, closer_of(&c->u.ws), BELL_ETIMEOUT);
         break;
-    }
     case BELL_WS_DOOMED:
         session_fail(c, (bell_status)c->u.ws.doom,
                      c->u.ws.doom == BELL_ELIMIT ? BELL_WS_CLOSE_TRY_LATER

@@ -57,7 +57,8 @@ void bell_ws_session_on_sent(struct bell_connection *c);
 void bell_ws_session_on_time(struct bell_connection *c, uint64_t now_ms);
 /* The server is stopping: Close 1001. */
 void bell_ws_session_drain(struct bell_connection *c);
-/* Tells on_close, NULL = dropped, and frees what the session holds. What is DONE stays so. */
+/* Tells on_close, NULL = the server stops, and frees what the session holds. What is DONE stays so.
+ */
 void bell_ws_session_finish(struct bell_connection *c, const bell_close_event *event);
 
 /* Queues one message, compressed when that was agreed on and pays. As bell_ws_send; never calls

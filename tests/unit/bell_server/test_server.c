@@ -129,7 +129,8 @@ static void on_close(struct bell_ws_server *ws, bell_conn conn, const bell_close
     if (acts.in_close != NULL) {
         acts.in_close(ws, conn);
     }
-    int n = snprintf(line, sizeof line, "close %u %s ", e->code, ORIGINS[e->origin]);
+    int n = snprintf(line, sizeof line, "close %u %s %s ", e->code, ORIGINS[e->origin],
+                     bell_status_name(e->why));
     assert_true(n > 0 && (size_t)n + e->reason.n < sizeof line);
     memcpy(line + n, e->reason.n > 0 ? e->reason.p : "", e->reason.n);
     line[(size_t)n + e->reason.n] = '\0';
@@ -215,7 +216,7 @@ static void open_comes_first_and_close_once_and_last(void **state)
     assert_memory_equal(f.payload, "\x03\xe8", 2);
     assert_false(peer_read_frame(&p, &f)); /* the server ends the stream (RFC 6455 7.1.1) */
     peer_close(&p);
-    ASSERT_TOLD("open", "message one", "message two", "close 1000 peer  bye");
+    ASSERT_TOLD("open", "message one", "message two", "close 1000 peer BELL_OK  bye");
     world_stop(&w);
 }
 
@@ -238,7 +239,7 @@ static void frames_behind_the_handshake_in_one_packet_are_read(void **state)
     assert_true(peer_read_frame(&p, &f));
     assert_memory_equal(f.payload, "hi", 2);
     peer_close(&p);
-    ASSERT_TOLD("open", "message hi", "close 1006 peer ");
+    ASSERT_TOLD("open", "message hi", "close 1006 peer BELL_OK ");
     world_stop(&w);
 }
 
@@ -251,7 +252,7 @@ static void a_reset_is_told_as_1006(void **state)
     peer_open(&p, w.port);
     (void)wait_told(1);
     peer_reset(&p);
-    ASSERT_TOLD("open", "close 1006 peer ");
+    ASSERT_TOLD("open", "close 1006 peer BELL_OK ");
     world_stop(&w);
 }
 
@@ -269,7 +270,7 @@ static void a_broken_rule_is_an_error_then_a_close(void **state)
     assert_memory_equal(f.payload, "\x03\xea", 2);
     assert_false(peer_read_frame(&p, &f));
     peer_close(&p);
-    ASSERT_TOLD("open", "error BELL_EPROTO", "close 1002 engine ");
+    ASSERT_TOLD("open", "error BELL_EPROTO", "close 1002 engine BELL_EPROTO ");
     world_stop(&w);
 }
 
@@ -340,7 +341,7 @@ static void closing_oneself_is_legal_in_every_callback(void **state)
     peer_send_frame(&p, 8, BELL_LIT("\x0f\xa1"));
     assert_false(peer_read_frame(&p, &f));
     peer_close(&p);
-    ASSERT_TOLD("open", "close 4001 us ");
+    ASSERT_TOLD("open", "close 4001 us BELL_OK ");
     world_stop(&w);
 
     acts.in_open = abort_it;
@@ -349,7 +350,7 @@ static void closing_oneself_is_legal_in_every_callback(void **state)
     (void)peer_upgrade(&p, "/", "");
     assert_false(peer_read_frame(&p, &f));
     peer_close(&p);
-    ASSERT_TOLD("open", "close 1006 us ");
+    ASSERT_TOLD("open", "close 1006 us BELL_OK ");
     world_stop(&w);
 
     acts.in_message = close_on_message;
@@ -362,7 +363,7 @@ static void closing_oneself_is_legal_in_every_callback(void **state)
     peer_send_frame(&p, 8, BELL_LIT(""));
     assert_false(peer_read_frame(&p, &f));
     peer_close(&p);
-    ASSERT_TOLD("open", "message a", "close 1005 us ");
+    ASSERT_TOLD("open", "message a", "close 1005 us BELL_OK ");
     world_stop(&w);
 
     acts.in_message = abort_on_message;
@@ -371,7 +372,7 @@ static void closing_oneself_is_legal_in_every_callback(void **state)
     peer_send(&p, BELL_LIT("\x81\x81\0\0\0\0a\x81\x81\0\0\0\0b"));
     assert_false(peer_read_frame(&p, &f));
     peer_close(&p);
-    ASSERT_TOLD("open", "message a", "close 1006 us ");
+    ASSERT_TOLD("open", "message a", "close 1006 us BELL_OK ");
     world_stop(&w);
 
     acts.in_error = close_it;
@@ -382,7 +383,7 @@ static void closing_oneself_is_legal_in_every_callback(void **state)
                            "enough");
     assert_false(peer_read_frame(&p, &f));
     peer_close(&p);
-    ASSERT_TOLD("open", "error BELL_EPROTO", "close 1002 engine ");
+    ASSERT_TOLD("open", "error BELL_EPROTO", "close 1002 engine BELL_EPROTO ");
     world_stop(&w);
 
     acts.in_error = abort_it;
@@ -391,7 +392,7 @@ static void closing_oneself_is_legal_in_every_callback(void **state)
     peer_send(&p, BELL_LIT("\xf1\x80\0\0\0\0"));
     assert_false(peer_read_frame(&p, &f));
     peer_close(&p);
-    ASSERT_TOLD("open", "error BELL_EPROTO", "close 1006 us ");
+    ASSERT_TOLD("open", "error BELL_EPROTO", "close 1006 us BELL_OK ");
     world_stop(&w);
 
     acts.in_open = set_user;
@@ -400,7 +401,7 @@ static void closing_oneself_is_legal_in_every_callback(void **state)
     peer_open(&p, w.port);
     (void)wait_told(1);
     peer_close(&p);
-    ASSERT_TOLD("open", "close 1006 peer ");
+    ASSERT_TOLD("open", "close 1006 peer BELL_OK ");
     world_stop(&w);
 }
 
@@ -415,7 +416,7 @@ static void a_peer_that_does_not_answer_our_close_is_dropped(void **state)
     acts.in_open = close_it;
     world_start(&w, &o, 1);
     peer_open(&p, w.port);
-    ASSERT_TOLD("open", "close 1006 us ");
+    ASSERT_TOLD("open", "close 1006 us BELL_ETIMEOUT ");
     assert_true(peer_read_to_end(&p) > 0);
     peer_close(&p);
     world_stop(&w);
@@ -446,7 +447,7 @@ static void a_message_may_have_its_limit_and_no_byte_more(void **state)
     peer_close(&p);
     (void)wait_told(5);
     assert_string_equal(told.lines[3], "error BELL_ELIMIT");
-    assert_string_equal(told.lines[4], "close 1009 engine ");
+    assert_string_equal(told.lines[4], "close 1009 engine BELL_ELIMIT ");
     world_stop(&w);
 }
 
@@ -478,7 +479,7 @@ static void a_slow_receiver_is_dropped_with_1013_and_the_others_do_not_notice(vo
     }
     (void)wait_told(4);
     assert_string_equal(told.lines[2], "error BELL_ELIMIT");
-    assert_string_equal(told.lines[3], "close 1013 engine ");
+    assert_string_equal(told.lines[3], "close 1013 engine BELL_ELIMIT ");
     assert_int_equal(told.conns[3], slow_conn);
     assert_int_equal(bell_ws_send(w.ws, slow_conn, BELL_TEXT, BELL_LIT("x")),
                      BELL_OK); /* fails softly */
@@ -574,7 +575,7 @@ static void a_silent_peer_is_pinged_and_a_dead_one_closed(void **state)
         assert_int_equal(f.first, 0x89);
     }
     peer_close(&p);
-    ASSERT_TOLD("open", "error BELL_ETIMEOUT", "close 1006 engine ");
+    ASSERT_TOLD("open", "error BELL_ETIMEOUT", "close 1006 engine BELL_ETIMEOUT ");
     world_stop(&w);
 }
 
@@ -607,7 +608,7 @@ static void messages_of_one_thread_keep_their_order(void **state)
     expect_close_frame(&p, "\x03\xe8"
                            "done");
     peer_close(&p);
-    ASSERT_TOLD("open", "close 1006 us ");
+    ASSERT_TOLD("open", "close 1006 us BELL_OK ");
     assert_int_equal(bell_ws_send(w.ws, conn, BELL_TEXT, BELL_LIT("x")),
                      BELL_OK); /* no harm done */
     world_stop(&w);
@@ -755,7 +756,7 @@ static void draining_says_1001_and_ends_when_all_have_gone(void **state)
     peer_close(&p);
     peer_close(&idle);
     bell_io_server_wait(w.io);
-    ASSERT_TOLD("open", "close 1001 engine ");
+    ASSERT_TOLD("open", "close 1001 engine BELL_OK ");
     world_stop(&w);
 }
 
@@ -768,7 +769,7 @@ static void stopping_closes_everybody_once(void **state)
     peer_open(&p, w.port);
     (void)wait_told(1);
     bell_io_server_stop(w.io);
-    ASSERT_TOLD("open", "close 1006 engine ");
+    ASSERT_TOLD("open", "close 1006 engine BELL_ESTATE ");
     peer_close(&p);
     world_stop(&w);
 }

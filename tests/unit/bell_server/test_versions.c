@@ -99,6 +99,7 @@ static void a_newer_program_that_asks_for_more_is_told(void **state)
     LATER(bell_http_static_options) files = {{0}, 1};
     LATER(struct bell_component) component = {{0}, 1};
     LATER(bell_guard_callbacks) guards = {{0}, 1};
+    LATER(bell_ws_acceptance) terms = {{0}, 1};
     struct bell_ws_server *ws = NULL;
     struct bell_http_server *http = NULL;
     struct bell_io_server *io = NULL;
@@ -124,6 +125,9 @@ static void a_newer_program_that_asks_for_more_is_told(void **state)
     assert_null(ws);
     assert_null(http);
     assert_null(guard);
+    assert_int_equal(bell_ws_server_create(&NOTHING, NULL, &ws), BELL_OK);
+    assert_int_equal(bell_ws_accept_later_sized(ws, 1, &terms.known, sizeof terms), BELL_ENOTSUP);
+    bell_ws_server_destroy(ws);
     assert_int_equal(bell_http_server_create(NULL, &http), BELL_OK);
     assert_int_equal(bell_http_server_static_sized(http, "/", "/", &files.known, sizeof files),
                      BELL_ENOTSUP);
