@@ -60,10 +60,11 @@ export class BellServer {
 
     /**
      * program: its path, or its name below the build folder; args without the address; address: how the program is told;
-     * descriptors: the most that it may have.
+     * descriptors: the most that it may have; silent: it does not print its port, which is then
+     * looked up.
      */
     static async start({ program = "bench/echo-server", args = [], address = ["--listen", "127.0.0.1:0"],
-        descriptors } = {}) {
+        descriptors, silent = program === "examples/chat" } = {}) {
         const path = resolve(BUILD, program);
         if (!existsSync(path)) throw new Error(`${path} is not there: build it, or set BELL_BUILD_DIR`);
         const server = new BellServer();
@@ -78,7 +79,7 @@ export class BellServer {
         server.#child.stdout.setEncoding("utf8").on("data", (text) => (server.out += text));
         server.#child.stderr.setEncoding("utf8").on("data", (text) => (server.err += text));
         server.#ended = once(server.#child, "close").then(([status, signal]) => ({ status, signal }));
-        await server.#ready(program);
+        await server.#ready(program, silent);
         return server;
     }
 
@@ -94,7 +95,7 @@ export class BellServer {
         await server.stop({ hasDrain });
     }
 
-    async #ready(program) {
+    async #ready(program, silent) {
         let early;
         this.#ended.then((how) => (early = how));
         await eventually(`${program} listens`, () => {
@@ -102,8 +103,7 @@ export class BellServer {
             const printed = /port[= ](\d+)/.exec(this.out);
             if (printed) {
                 this.port = Number(printed[1]);
-            } else if (program === "examples/chat") {
-                // It prints what the chat does and nothing else.
+            } else if (silent) {
                 this.port = listeningPorts(this.pid)[0] ?? 0;
             }
             return this.port !== 0;
