@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { visitor } from "../support/desk.mjs";
+import { addAgent, visitor } from "../support/desk.mjs";
 import { Proxy } from "./proxy.mjs";
 import { Console, emailOf, eventually, launch, Person, startDesk } from "./support.mjs";
 
@@ -11,6 +11,7 @@ let server;
 
 before(async () => {
     server = await startDesk({ agents: ["mina", "jun"] });
+    await addAgent(server, { email: emailOf("long"), name: "Maximiliane-Alexandra von und zu Hohenlohe-Schillingsfürst" });
     browser = await launch();
 });
 
@@ -68,8 +69,7 @@ test("a_chat_is_taken_answered_and_closed_by_keyboard_alone", async () => {
 });
 
 test("of_two_who_take_at_once_one_gets_it_and_the_other_is_told_who", async () => {
-    const proxy = await Proxy.start(server.port);
-    await withConsoles(["mina"], async (mina) => {
+    await Proxy.with(server.port, (proxy) => withConsoles(["mina"], async (mina) => {
         await withConsoles(["jun"], async (jun) => {
             const ws = await asks("who takes me?");
             await jun.waiting("who takes me?").waitFor();
@@ -82,8 +82,7 @@ test("of_two_who_take_at_once_one_gets_it_and_the_other_is_told_who", async () =
             await jun.page.getByText("With Mina").waitFor();
             ws.close();
         }, { origin: proxy.origin });
-    });
-    await proxy.stop();
+    }));
 });
 
 test("an_answer_begun_survives_a_reload_and_another_conversation", async () => {
@@ -107,8 +106,7 @@ test("an_answer_begun_survives_a_reload_and_another_conversation", async () => {
 });
 
 test("a_lost_connection_is_told_and_what_came_meanwhile_is_counted", async () => {
-    const proxy = await Proxy.start(server.port);
-    await withConsoles(["mina"], async (desk) => {
+    await Proxy.with(server.port, (proxy) => withConsoles(["mina"], async (desk) => {
         const ws = await asks("before the break");
         await desk.take("before the break");
         proxy.swallow();
@@ -123,8 +121,30 @@ test("a_lost_connection_is_told_and_what_came_meanwhile_is_counted", async () =>
         await eventually(async () => assert.equal((await ws.next("message")).message.text, "written while away"));
         ws.close();
         other.close();
-    }, { origin: proxy.origin });
-    await proxy.stop();
+    }, { origin: proxy.origin }));
+});
+
+test("who_reads_above_sees_what_is_new_and_can_go_to_the_latest", async () => {
+    await withConsoles(["mina"], async (desk) => {
+        const { page } = desk;
+        const ws = await asks("line 0");
+        for (let i = 1; i <= 40; i++) await ws.post(`line ${i}`);
+        await desk.take("line 0");
+        await desk.shows("line 40");
+        const log = page.getByRole("log", { name: "Messages" });
+        const atEnd = () => log.evaluate((box) => box.scrollHeight - box.scrollTop - box.clientHeight < 2);
+        await eventually(async () => assert.ok(await atEnd()));
+        const latest = page.getByRole("button", { name: "Go to the latest" });
+        assert.equal(await latest.count(), 0);
+        await log.hover();
+        await page.mouse.wheel(0, -700);
+        await latest.waitFor();
+        await ws.post("line 41");
+        await page.getByRole("button", { name: "1 new message", exact: true }).click();
+        await eventually(async () => assert.ok(await atEnd()));
+        await latest.waitFor({ state: "detached" });
+        ws.close();
+    });
 });
 
 test("the_tab_counts_who_waits", async () => {
@@ -172,6 +192,11 @@ test("a_phone_shows_list_conversation_and_facts_one_after_the_other", async () =
         await page.getByRole("navigation", { name: "Lists" }).waitFor();
         const wide = await page.evaluate(() => document.documentElement.scrollWidth);
         assert.equal(wide, 390, "the page is wider than the phone");
+        await desk.open("from the phone test");
+        await desk.button("Hand over").click();
+        const body = page.locator(".dialog-body");
+        await body.getByText("Maximiliane").waitFor();
+        assert.ok(await body.evaluate((box) => box.scrollWidth <= box.clientWidth), "a long name is wider than the dialog");
         ws.close();
     }, { phone: true });
 });

@@ -46,6 +46,7 @@ export class Proxy {
     #isSwallowing = false;
     #loses = undefined;
     #held = undefined;
+    #awaited = undefined;
     port = 0;
     /** Connections that came while swallowing. */
     swallowed = 0;
@@ -56,6 +57,16 @@ export class Proxy {
         await new Promise((resolve) => proxy.#listener.listen(0, "127.0.0.1", resolve));
         proxy.port = proxy.#listener.address().port;
         return proxy;
+    }
+
+    /** Runs with a proxy that ends with it, however that goes: a listener left behind keeps the process alive. */
+    static async with(targetPort, run) {
+        const proxy = await Proxy.start(targetPort);
+        try {
+            return await run(proxy);
+        } finally {
+            await proxy.stop();
+        }
     }
 
     get origin() {
@@ -99,7 +110,8 @@ export class Proxy {
             return;
         }
         if (this.#held !== undefined) {
-            this.#held.push({ client, bytes });
+            this.#held.push({ client, bytes, text });
+            this.#tellHeld();
             return;
         }
         client.write(bytes);
@@ -108,6 +120,21 @@ export class Proxy {
     /** Keeps back what the server sends, in order, until release(); what browsers send goes on. */
     hold() {
         this.#held ??= [];
+    }
+
+    /** Until a text message that matches is kept back. */
+    holds(matches) {
+        return new Promise((resolve) => {
+            this.#awaited = { matches, resolve };
+            this.#tellHeld();
+        });
+    }
+
+    #tellHeld() {
+        if (this.#awaited && this.#held?.some(({ text }) => text !== undefined && this.#awaited.matches(text))) {
+            this.#awaited.resolve();
+            this.#awaited = undefined;
+        }
     }
 
     release() {

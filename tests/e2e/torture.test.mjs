@@ -37,9 +37,9 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
+    await proxy.stop();
     await visitor.leave();
     await agent.leave();
-    await proxy.stop();
 });
 
 let round = 0;
