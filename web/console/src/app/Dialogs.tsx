@@ -100,7 +100,7 @@ function AgentDialog({ state: { agents } }: { state: ConsoleState }) {
         <RemoveAgent
           name={dialog.name}
           busy={agents.busy.value}
-          error={agents.errors.value.form}
+          errors={agents.errors.value}
           onSubmit={() => void agents.remove()}
           onClose={close}
         />

@@ -3,6 +3,9 @@ import { useEffect, useId, useRef } from "preact/hooks";
 import { texts } from "../texts/texts.ts";
 import { Icon } from "./Icon.tsx";
 
+/** What somebody types into. */
+const FIELDS = "input:not([type=radio], [type=checkbox]), textarea";
+
 interface DialogProps {
   title: string;
   onClose: () => void;
@@ -11,7 +14,8 @@ interface DialogProps {
 
 /**
  * A modal question. The browser's own dialog element keeps the focus inside, closes on Escape and gives the
- * focus back to what had it.
+ * focus back to what had it. A press outside closes it too, unless something can be typed in it; a press that
+ * began inside, as when text is marked, does not.
  */
 export function Dialog({ title, onClose, children }: DialogProps) {
   const element = useRef<HTMLDialogElement>(null);
@@ -19,10 +23,13 @@ export function Dialog({ title, onClose, children }: DialogProps) {
   useEffect(() => {
     const dialog = element.current;
     dialog?.showModal();
+    dialog?.querySelector<HTMLElement>(FIELDS)?.focus();
     return () => dialog?.close();
   }, []);
+  const pressedOutside = useRef(false);
   const closeOutside = (event: MouseEvent): void => {
-    if (event.target === element.current) {
+    const typed = element.current?.querySelector(FIELDS) != null;
+    if (event.target === element.current && pressedOutside.current && !typed) {
       onClose();
     }
   };
@@ -35,6 +42,9 @@ export function Dialog({ title, onClose, children }: DialogProps) {
       onCancel={(event) => {
         event.preventDefault();
         onClose();
+      }}
+      onPointerDown={(event) => {
+        pressedOutside.current = event.target === element.current;
       }}
       onClick={closeOutside}
     >

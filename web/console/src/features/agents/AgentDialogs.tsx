@@ -1,9 +1,11 @@
 /* What the agents page asks before it does something. */
 import type { ComponentChildren } from "preact";
+import { useRef } from "preact/hooks";
 import type { Role, Session } from "../../desk/types.ts";
 import { texts } from "../../texts/texts.ts";
 import { Dialog } from "../../ui/Dialog.tsx";
 import { Field, Segments } from "../../ui/Parts.tsx";
+import { useErrorFocus } from "../../ui/useErrorFocus.ts";
 import type { Errors } from "../auth/auth.state.ts";
 import type { NewAgent, PasswordFields } from "./agents.state.ts";
 import { SessionList } from "./SessionList.tsx";
@@ -12,7 +14,7 @@ interface FormProps {
   title: string;
   label: string;
   busy: boolean;
-  error: string | undefined;
+  errors: Errors;
   danger?: boolean;
   onSubmit: () => void;
   onClose: () => void;
@@ -23,17 +25,20 @@ function DialogForm({
   title,
   label,
   busy,
-  error,
+  errors,
   danger = false,
   onSubmit,
   onClose,
   children,
 }: FormProps) {
   const t = texts.value;
+  const form = useRef<HTMLFormElement>(null);
+  useErrorFocus(form, errors);
   return (
     <Dialog title={title} onClose={onClose}>
       <form
         class="dialog-form"
+        ref={form}
         noValidate
         onSubmit={(event) => {
           event.preventDefault();
@@ -41,7 +46,9 @@ function DialogForm({
         }}
       >
         {children}
-        <div role="alert">{error !== undefined && <p class="notice notice-danger">{error}</p>}</div>
+        <div role="alert">
+          {errors.form !== undefined && <p class="notice notice-danger">{errors.form}</p>}
+        </div>
         <div class="dialog-actions">
           <button type="button" class="button button-plain" onClick={onClose}>
             {t.cancel}
@@ -79,7 +86,7 @@ export function AddAgent({ fields, errors, busy, onChange, onSubmit, onClose }: 
       title={t.addAgent}
       label={t.add}
       busy={busy}
-      error={errors.form}
+      errors={errors}
       onSubmit={onSubmit}
       onClose={onClose}
     >
@@ -151,7 +158,7 @@ export function SetPassword(props: SetPasswordProps) {
       title={own ? t.changePassword : t.setPasswordFor(name)}
       label={t.save}
       busy={busy}
-      error={errors.form}
+      errors={errors}
       onSubmit={onSubmit}
       onClose={onClose}
     >
@@ -188,19 +195,19 @@ export function SetPassword(props: SetPasswordProps) {
 interface RemoveAgentProps {
   name: string;
   busy: boolean;
-  error: string | undefined;
+  errors: Errors;
   onSubmit: () => void;
   onClose: () => void;
 }
 
-export function RemoveAgent({ name, busy, error, onSubmit, onClose }: RemoveAgentProps) {
+export function RemoveAgent({ name, busy, errors, onSubmit, onClose }: RemoveAgentProps) {
   const t = texts.value;
   return (
     <DialogForm
       title={t.removeAgentTitle(name)}
       label={t.removeAgentDo}
       busy={busy}
-      error={error}
+      errors={errors}
       danger
       onSubmit={onSubmit}
       onClose={onClose}

@@ -1,8 +1,10 @@
 /* The pages before one is in: logging in, the first owner, a desk without one. */
 import type { ComponentChildren } from "preact";
+import { useRef } from "preact/hooks";
 import { texts } from "../../texts/texts.ts";
 import { BellMark } from "../../ui/BellMark.tsx";
 import { Field } from "../../ui/Parts.tsx";
+import { useErrorFocus } from "../../ui/useErrorFocus.ts";
 import type { Errors } from "./auth.state.ts";
 
 interface CardProps {
@@ -51,7 +53,7 @@ export function LogIn(props: LogInProps) {
       )}
       <AuthForm
         busy={busy}
-        error={errors.form}
+        errors={errors}
         label={t.logIn}
         busyLabel={t.loggingIn}
         onSubmit={props.onSubmit}
@@ -101,7 +103,7 @@ export function Setup(props: SetupProps) {
     <AuthCard title={t.setupTitle} lead={t.setupLead}>
       <AuthForm
         busy={busy}
-        error={errors.form}
+        errors={errors}
         label={t.setupDo}
         busyLabel={t.settingUp}
         onSubmit={props.onSubmit}
@@ -145,17 +147,20 @@ export function Setup(props: SetupProps) {
 
 interface AuthFormProps {
   busy: boolean;
-  error: string | undefined;
+  errors: Errors;
   label: string;
   busyLabel: string;
   onSubmit: () => void;
   children: ComponentChildren;
 }
 
-function AuthForm({ busy, error, label, busyLabel, onSubmit, children }: AuthFormProps) {
+function AuthForm({ busy, errors, label, busyLabel, onSubmit, children }: AuthFormProps) {
+  const form = useRef<HTMLFormElement>(null);
+  useErrorFocus(form, errors);
   return (
     <form
       class="auth-form"
+      ref={form}
       noValidate
       onSubmit={(event) => {
         event.preventDefault();
@@ -163,7 +168,9 @@ function AuthForm({ busy, error, label, busyLabel, onSubmit, children }: AuthFor
       }}
     >
       {children}
-      <div role="alert">{error !== undefined && <p class="notice notice-danger">{error}</p>}</div>
+      <div role="alert">
+        {errors.form !== undefined && <p class="notice notice-danger">{errors.form}</p>}
+      </div>
       <button type="submit" class="button button-primary button-wide" disabled={busy}>
         {busy ? busyLabel : label}
       </button>
