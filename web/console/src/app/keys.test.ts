@@ -3,6 +3,7 @@ import { actionOf, type KeyPlace, type KeyPress } from "./keys.ts";
 
 const press = (key: string, more: Partial<KeyPress> = {}): KeyPress => ({
   key,
+  code: "",
   keyCode: 0,
   isComposing: false,
   ctrlKey: false,
@@ -24,6 +25,17 @@ test("letters act on the page", () => {
   expect(actionOf(press("t"), page)).toEqual({ do: "take" });
   expect(actionOf(press("?", { shiftKey: true }), page)).toEqual({ do: "help" });
   expect(actionOf(press("2"), page)).toEqual({ do: "view", view: "unassigned" });
+});
+
+test("on keyboards without Latin letters the place of the key counts", () => {
+  expect(actionOf(press("ㅜ", { code: "KeyN" }), page)).toEqual({ do: "takeNext" });
+  expect(actionOf(press("т", { code: "KeyN" }), page)).toEqual({ do: "takeNext" });
+  expect(actionOf(press("ى", { code: "KeyN" }), page)).toEqual({ do: "takeNext" });
+  // Dvorak has b there, which means nothing, and n elsewhere.
+  expect(actionOf(press("b", { code: "KeyN" }), page)).toBeUndefined();
+  expect(actionOf(press("n", { code: "KeyL" }), page)).toEqual({ do: "takeNext" });
+  const writing = { ...page, writing: true };
+  expect(actionOf(press("ㅜ", { code: "KeyN" }), writing)).toBeUndefined();
 });
 
 test("letters are letters in a field", () => {

@@ -1,7 +1,8 @@
 /*
  * What a key means. Pure, so that the rules can be read and tested in one place:
  * letters act only while nobody is writing, nothing acts while an input method composes or a dialog is open,
- * and combinations with Ctrl, Alt or Command belong to the browser.
+ * and combinations with Ctrl, Alt or Command belong to the browser. On a keyboard without Latin letters the
+ * place of the key counts: ㅜ and т are where n is.
  */
 import type { View } from "../desk/types.ts";
 
@@ -23,6 +24,7 @@ export type KeyAction =
 
 export interface KeyPress {
   key: string;
+  code: string;
   keyCode: number;
   isComposing: boolean;
   ctrlKey: boolean;
@@ -45,6 +47,7 @@ export interface KeyPlace {
 }
 
 const COMPOSING = 229;
+const FOREIGN_LETTER = /^(?!\p{Script=Latin})\p{L}$/u;
 
 const LETTERS: Readonly<Record<string, KeyAction>> = {
   j: { do: "move", by: 1 },
@@ -62,6 +65,11 @@ const LETTERS: Readonly<Record<string, KeyAction>> = {
   4: { do: "view", view: "closed" },
   "?": { do: "help" },
 };
+
+function letterOf({ key, code }: KeyPress): string {
+  const place = /^Key([A-Z])$/.exec(code)?.[1];
+  return place !== undefined && FOREIGN_LETTER.test(key) ? place.toLowerCase() : key;
+}
 
 export function actionOf(press: KeyPress, place: KeyPlace): KeyAction | undefined {
   const composing = press.isComposing || press.keyCode === COMPOSING;
@@ -84,5 +92,5 @@ export function actionOf(press: KeyPress, place: KeyPlace): KeyAction | undefine
     return undefined;
   }
   // With Shift, a letter is meant as a letter; the question mark needs it on most keyboards.
-  return press.shiftKey && press.key !== "?" ? undefined : LETTERS[press.key];
+  return press.shiftKey && press.key !== "?" ? undefined : LETTERS[letterOf(press)];
 }
