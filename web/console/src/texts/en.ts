@@ -98,7 +98,7 @@ export const en = {
   notFoundTitle: "No such conversation",
   notFoundText: "It may have been removed, or the address is wrong.",
   earlierLoading: "Loading earlier messages…",
-  newMessages: (n: number) => `${n} new message${s(n)}`,
+  toLatest: (n: number) => (n === 0 ? "Go to the latest" : `${n} new message${s(n)}`),
   newLine: "New",
   you: "You",
   welcomeMessage: "Welcome message",

@@ -91,7 +91,7 @@ export const ko: Texts = {
   notFoundTitle: "그런 상담이 없습니다",
   notFoundText: "삭제되었거나 주소가 잘못되었을 수 있습니다.",
   earlierLoading: "이전 메시지를 불러오는 중…",
-  newMessages: (n) => `새 메시지 ${n}개`,
+  toLatest: (n) => (n === 0 ? "최근 메시지로 이동" : `새 메시지 ${n}개`),
   newLine: "새 메시지",
   you: "나",
   welcomeMessage: "환영 메시지",

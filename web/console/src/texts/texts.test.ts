@@ -34,3 +34,11 @@ test("every language says everything, with the names and numbers it is given", (
     }
   }
 });
+
+test("Chinese has the signs of Chinese between its words", () => {
+  for (const [key, value] of Object.entries(zh)) {
+    const text =
+      typeof value === "function" ? Reflect.apply(value, undefined, ["甲", "乙"]) : value;
+    expect(text, key).not.toMatch(/\p{Script=Han}[,:;?!]|[,;?!]\p{Script=Han}/u);
+  }
+});

@@ -22,6 +22,8 @@ export interface MessageListProps {
 
 /** Nearer to the end than this counts as at the end. */
 const END_PX = 32;
+/** Farther from the end than this there is a way back to it. */
+const AWAY_PX = 240;
 /** Earlier messages are fetched before the top comes into sight. */
 const EARLIER_PX = 600;
 
@@ -36,6 +38,7 @@ export function MessageList(props: MessageListProps) {
   const atEnd = useRef(true);
   const before = useRef<Before>({ height: 0, firstKey: "", count: 0 });
   const [below, setBelow] = useState(0);
+  const [away, setAway] = useState(false);
   const latest = useRef(props);
   latest.current = props;
 
@@ -44,6 +47,7 @@ export function MessageList(props: MessageListProps) {
     if (element === null) {
       return;
     }
+    setAway(belowOf(element) > AWAY_PX);
     const now = latest.current;
     if (!now.complete && !now.loadingEarlier && !now.loading && element.scrollTop < EARLIER_PX) {
       now.onEarlier();
@@ -147,10 +151,10 @@ export function MessageList(props: MessageListProps) {
           )}
         </div>
       </div>
-      {below > 0 && (
+      {(below > 0 || away) && (
         <button
           type="button"
-          class="messages-below"
+          class={below > 0 ? "messages-below messages-below-new" : "messages-below"}
           onClick={() => {
             if (box.current !== null) {
               box.current.scrollTo({ top: box.current.scrollHeight, behavior: "smooth" });
@@ -158,7 +162,7 @@ export function MessageList(props: MessageListProps) {
           }}
         >
           <Icon name="down" />
-          {texts.value.newMessages(below)}
+          {texts.value.toLatest(below)}
         </button>
       )}
     </div>
@@ -186,8 +190,13 @@ function isOwnNew(entries: readonly Entry[], was: Before): boolean {
   return own && countOfOthers(entries) === was.count;
 }
 
+/** What is below the part in sight, in pixels. */
+function belowOf(box: HTMLElement): number {
+  return box.scrollHeight - box.scrollTop - box.clientHeight;
+}
+
 function isAtEnd(box: HTMLElement): boolean {
-  return box.scrollHeight - box.scrollTop - box.clientHeight < END_PX;
+  return belowOf(box) < END_PX;
 }
 
 function toEnd(box: HTMLElement): void {
