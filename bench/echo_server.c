@@ -6,17 +6,22 @@
  *                 [--deflate] [--deflate-takeover] [--deflate-window BITS] [--deflate-level N]
  *                 [--deflate-threshold BYTES]
  *                 [--trusted-proxy NETWORK] [--proxy-protocol]
+ *                 [--tls-cert FILE --tls-key FILE]… [--tls-min 1.2|1.3]
  *
  * ADDRESS is ADDR:PORT, unix:PATH, or systemd for the sockets that systemd has passed.
  *
  * A value may also stand behind a "=". --deflate turns permessage-deflate on as the library does by
- * default; the others, which change that, turn it on too.
+ * default; the others, which change that, turn it on too. --tls-cert and --tls-key belong together
+ * in their order; with them only TLS is spoken. SIGHUP reads their files anew.
  */
 #include <bell/bell.h>
 
 #include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +34,7 @@ enum {
     MAX_LISTENERS = 16,
     MAX_SUBPROTOCOLS = 16,
     MAX_PROXIES = 16,
+    MAX_CERTIFICATES = 16,
     MAX_NAME_BYTES = 32,
     DRAIN_MS = 3000
 };
@@ -41,6 +47,11 @@ struct settings {
     size_t subprotocol_count;
     const char *proxies[MAX_PROXIES];
     size_t proxy_count;
+    const char *certificates[MAX_CERTIFICATES];
+    size_t certificate_count;
+    const char *keys[MAX_CERTIFICATES];
+    size_t key_count;
+    bell_tls_version tls_min;
     size_t max_message_bytes;
     uint32_t threads;
     uint32_t handshake_timeout_s;
@@ -56,6 +67,15 @@ static void on_signal(int number)
 {
     (void)number;
     bell_io_server_drain(running, DRAIN_MS);
+}
+
+static sem_t reload_wanted;
+static atomic_bool must_end;
+
+static void on_reload_signal(int number)
+{
+    (void)number;
+    (void)sem_post(&reload_wanted);
 }
 
 static void echo(struct bell_ws_server *ws, bell_conn conn, const bell_message *message, void *user)
@@ -130,6 +150,13 @@ static bool option_set(struct settings *s, const char *name, const char *value)
         s->subprotocols[s->subprotocol_count++] = value;
     } else if (strcmp(name, "--trusted-proxy") == 0 && s->proxy_count < MAX_PROXIES) {
         s->proxies[s->proxy_count++] = value;
+    } else if (strcmp(name, "--tls-cert") == 0 && s->certificate_count < MAX_CERTIFICATES) {
+        s->certificates[s->certificate_count++] = value;
+    } else if (strcmp(name, "--tls-key") == 0 && s->key_count < MAX_CERTIFICATES) {
+        s->keys[s->key_count++] = value;
+    } else if (strcmp(name, "--tls-min") == 0 &&
+               (strcmp(value, "1.2") == 0 || strcmp(value, "1.3") == 0)) {
+        s->tls_min = strcmp(value, "1.3") == 0 ? BELL_TLS_1_3 : BELL_TLS_1_2;
     } else if (strcmp(name, "--threads") == 0 && number_parse(value, 64, &number) && number > 0) {
         s->threads = (uint32_t)number;
     } else if (strcmp(name, "--max-message") == 0 && number_parse(value, SIZE_MAX / 8, &number) &&
@@ -186,16 +213,21 @@ static int settings_parse(struct settings *s, int argc, char **argv)
     return 0;
 }
 
-static bell_status listen_on_all(const struct settings *s, struct bell_io_server *io)
+static bell_status listen_on_all(const struct settings *s, struct bell_io_server *io,
+                                 struct bell_tls *tls)
 {
     static const char *const DEFAULT[] = {"127.0.0.1:9001"};
     const char *const *addresses = s->listen_count == 0 ? DEFAULT : s->listen;
     size_t count = s->listen_count == 0 ? 1 : s->listen_count;
+    size_t opened = 0;
     for (size_t i = 0; i < count; i++) {
-        size_t passed;
+        size_t passed = 1;
         bell_status st = strcmp(addresses[i], "systemd") == 0
                              ? bell_supervisor_listen(io, NULL, &passed)
                              : bell_io_server_listen(io, addresses[i]);
+        for (; st == BELL_OK && passed > 0; passed--, opened++) {
+            st = tls == NULL ? BELL_OK : bell_io_server_secure(io, opened, tls);
+        }
         if (st != BELL_OK) {
             (void)fprintf(stderr, "echo-server: %s: %s\n", addresses[i], bell_status_text(st));
             return st;
@@ -204,8 +236,66 @@ static bell_status listen_on_all(const struct settings *s, struct bell_io_server
     return BELL_OK;
 }
 
-static bell_status compose(const struct settings *s, struct bell_ws_server **ws,
-                           struct bell_http_server **http, struct bell_io_server **io)
+/* What TLS needs; *out stays NULL without certificates. Exits as usage does. */
+static int secure(const struct settings *s, struct bell_tls **out)
+{
+    bell_tls_options options;
+    if (s->certificate_count != s->key_count) {
+        return usage("as many --tls-key are needed as", "--tls-cert");
+    }
+    if (s->certificate_count == 0) {
+        return 0;
+    }
+    bell_tls_options_init(&options);
+    options.min_version = s->tls_min;
+    bell_status st = bell_tls_create(&options, out);
+    for (size_t i = 0; i < s->certificate_count && st == BELL_OK; i++) {
+        st = bell_tls_add_certificate(*out, s->certificates[i], s->keys[i]);
+    }
+    if (st != BELL_OK) {
+        (void)fprintf(stderr, "echo-server: TLS: %s\n",
+                      *out == NULL ? bell_status_text(st) : bell_tls_why(*out));
+        bell_tls_destroy(*out);
+        *out = NULL;
+    }
+    return st == BELL_OK ? 0 : USAGE_STATUS;
+}
+
+/* Reads certificates anew when SIGHUP has come: files are nothing for a signal handler. */
+static void *reload_main(void *user)
+{
+    struct bell_tls *tls = user;
+    for (;;) {
+        while (sem_wait(&reload_wanted) != 0) { /* EINTR */
+        }
+        if (atomic_load(&must_end)) {
+            return NULL;
+        }
+        bell_status st = bell_tls_reload(tls);
+        (void)st; /* the library logs it */
+    }
+}
+
+static bool reload_start(struct bell_tls *tls, pthread_t *out)
+{
+    const struct sigaction action = {.sa_handler = on_reload_signal, .sa_flags = SA_RESTART};
+    if (tls == NULL || sem_init(&reload_wanted, 0, 0) != 0) {
+        return false;
+    }
+    (void)sigaction(SIGHUP, &action, NULL);
+    return pthread_create(out, NULL, reload_main, tls) == 0;
+}
+
+static void reload_stop(pthread_t thread)
+{
+    atomic_store(&must_end, true);
+    (void)sem_post(&reload_wanted);
+    (void)pthread_join(thread, NULL);
+}
+
+static bell_status compose(const struct settings *s, struct bell_tls *tls,
+                           struct bell_ws_server **ws, struct bell_http_server **http,
+                           struct bell_io_server **io)
 {
     const struct bell_component component = {.on_message = s->relay ? relay : echo};
     bell_ws_options ws_options;
@@ -242,7 +332,7 @@ static bell_status compose(const struct settings *s, struct bell_ws_server **ws,
         return st;
     }
     st = bell_io_server_create(*http, &io_options, io);
-    return st == BELL_OK ? listen_on_all(s, *io) : st;
+    return st == BELL_OK ? listen_on_all(s, *io, tls) : st;
 }
 
 int main(int argc, char **argv)
@@ -258,13 +348,19 @@ int main(int argc, char **argv)
     bell_ws_options_init(&defaults);
     s.deflate = defaults.deflate;
     int status = settings_parse(&s, argc, argv);
+    struct bell_tls *tls = NULL;
+    if (status == 0) {
+        status = secure(&s, &tls);
+    }
     if (status != 0) {
         return status;
     }
+    pthread_t reloader;
+    bool reloads = reload_start(tls, &reloader);
     struct bell_ws_server *ws = NULL;
     struct bell_http_server *http = NULL;
     struct bell_io_server *io = NULL;
-    bell_status st = compose(&s, &ws, &http, &io);
+    bell_status st = compose(&s, tls, &ws, &http, &io);
     if (st == BELL_OK) {
         running = io;
         const struct sigaction action = {.sa_handler = on_signal};
@@ -281,5 +377,9 @@ int main(int argc, char **argv)
     bell_io_server_destroy(io);
     bell_http_server_destroy(http);
     bell_ws_server_destroy(ws);
+    if (reloads) {
+        reload_stop(reloader);
+    }
+    bell_tls_destroy(tls);
     return st == BELL_OK ? 0 : 1;
 }

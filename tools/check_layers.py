@@ -33,11 +33,12 @@ MAY = {
 # Of proto and store the rules see only plain structs and queries.
 ONLY_HEADERS = {("desk/domain", "desk/proto"): ["desk/proto/types.h"],
                 ("desk/store", "desk/proto"): ["desk/proto/types.h"]}
-# A library may be included only here: the adapter keeps it from the rest.
+# A library (a header, or a folder of them) may be included only here: the adapter keeps it from the rest.
 LIBRARIES = {
     "sqlite3.h": ["desk/store"],
     "jansson.h": ["desk/proto"],
     "zlib.h": ["bell/ws"],
+    "openssl/": ["bell/net"],
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]', re.MULTILINE)
 
@@ -57,8 +58,9 @@ def problems_of(file: pathlib.Path):
         yield f"{inside}: is in no room"
         return
     for quote, name in INCLUDE.findall(file.read_text(encoding="utf-8")):
-        if name in LIBRARIES and room not in LIBRARIES[name]:
-            yield f"{inside}: {name} belongs to {', '.join(LIBRARIES[name])}"
+        library = name[:name.find("/") + 1] or name
+        if library in LIBRARIES and room not in LIBRARIES[library]:
+            yield f"{inside}: {name} belongs to {', '.join(LIBRARIES[library])}"
         if quote == "<":
             continue
         if ".." in name.split("/"):

@@ -60,6 +60,7 @@ look_for_run() {
     need_library jansson libjansson-dev
     need_library liburing liburing-dev
     need_library zlib zlib1g-dev
+    need_library openssl libssl-dev
     # npm speaks TLS with the certificates of the system.
     [ -e /etc/ssl/certs/ca-certificates.crt ] || need ca-certificates
 }
@@ -68,6 +69,8 @@ look_for_test() {
     need_library cmocka libcmocka-dev
     # The public headers are compiled as C++ too.
     need_command g++ g++
+    # Makes the certificates that tests show.
+    need_command openssl openssl
     find_browser >/dev/null || need chromium
     # Korean and Chinese texts must be seen to be laid out.
     has_package fonts-noto-cjk || { has fc-list && [ -n "$(fc-list :lang=ko family)" ]; } ||

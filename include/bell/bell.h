@@ -24,6 +24,7 @@
 #include "bell/slice.h"
 #include "bell/status.h"
 #include "bell/supervisor.h"
+#include "bell/tls.h"
 #include "bell/version.h"
 #include "bell/ws_server.h"
 

@@ -173,7 +173,9 @@ BELL_API bell_slice bell_http_request_body(const struct bell_http_request *reque
  * (bell_io_options.trusted_proxies). Empty for the peer of a Unix socket.
  */
 BELL_API bell_slice bell_http_request_peer(const struct bell_http_request *request);
-/* The client is known to speak TLS: a trusted proxy says so. */
+/* The client is known to speak TLS: with us (bell_io_server_listen_tls), or as a trusted proxy
+ * says.
+ */
 BELL_API bool bell_http_request_is_secure(const struct bell_http_request *request);
 
 typedef struct {

@@ -18,6 +18,7 @@ extern "C" {
 
 struct bell_io_server;
 struct bell_http_server;
+struct bell_tls;
 
 /* How to speak to the kernel. */
 typedef enum {
@@ -100,10 +101,23 @@ BELL_API void bell_io_server_destroy(struct bell_io_server *io);
 BELL_NODISCARD BELL_API bell_status bell_io_server_listen(struct bell_io_server *io,
                                                           const char *address);
 /*
- * The same with a socket that somebody else has bound and listens on, TCP or Unix: inherited, or
- * received from another process. Takes fd over, also on failure; it becomes non-blocking and is
- * closed on exec. A process that holds another descriptor of this socket may go on accepting there,
- * and the socket lives on until the last one is closed. See also bell/supervisor.h.
+ * Clients of the listener with this index (order of listen calls) speak TLS: https and wss. The
+ * handshake must be over within bell_http_options.head_timeout_ms; then the time for a request's
+ * head begins. Borrows tls, which outlives io; without a certificate in it connections are closed.
+ * Only before start. BELL_EINVAL no such listener, or no tls; BELL_ESTATE.
+ */
+BELL_NODISCARD BELL_API bell_status bell_io_server_secure(struct bell_io_server *io, size_t index,
+                                                          struct bell_tls *tls);
+/* bell_io_server_listen and bell_io_server_secure in one. */
+BELL_NODISCARD BELL_API bell_status bell_io_server_listen_tls(struct bell_io_server *io,
+                                                              const char *address,
+                                                              struct bell_tls *tls);
+/*
+ * The same as bell_io_server_listen with a socket that somebody else has bound and listens on, TCP
+ * or Unix: inherited, or received from another process. Takes fd over, also on failure; it becomes
+ * non-blocking and is closed on exec. A process that holds another descriptor of this socket may go
+ * on accepting there, and the socket lives on until the last one is closed. See also
+ * bell/supervisor.h.
  *
  * One loop accepts for all and deals the connections out in turn; so with a Unix socket.
  * BELL_EINVAL not a stream socket that listens; BELL_ENOMEM, BELL_EIO, BELL_ELIMIT, BELL_ESTATE.

@@ -4,14 +4,17 @@
 #include "base/log.h"
 #include "bell/net/stream.h"
 #include "bell/net/stream_events.h"
+#include "bell/net/stream_tls.h"
+#include "bell/net/tls.h"
 
 #include <signal.h>
 
 static _Thread_local struct bell_loop *current_loop;
 
-static void read_clocks(void *user)
+static void begin_turn(void *user)
 {
     struct bell_loop *loop = user;
+    loop->handshake_steps = 0;
     loop->now_ms = bell_clock_now_ms();
     loop->now_s = bell_clock_wall_us() / 1000000;
 }
@@ -45,7 +48,7 @@ bell_status bell_loop_init(struct bell_loop *loop, uint32_t index, bell_io_back_
                            const bell_loop_events *events, void *user)
 {
     static const bell_io_events IO_EVENTS = {
-        .on_awake = read_clocks,
+        .on_awake = begin_turn,
         .on_accept = forward_accept,
         .on_accept_failed = forward_accept_failed,
         .on_receive = bell_stream_on_receive,
@@ -57,7 +60,7 @@ bell_status bell_loop_init(struct bell_loop *loop, uint32_t index, bell_io_back_
     if (st != BELL_OK) {
         return st;
     }
-    read_clocks(loop);
+    begin_turn(loop);
     bell_timer_wheel_init(&loop->timers, loop->now_ms, forward_time, loop);
     bell_mailbox_init(&loop->mailbox);
     return BELL_OK;
@@ -67,6 +70,7 @@ void bell_loop_finish(struct bell_loop *loop)
 {
     bell_mailbox_close(&loop->mailbox);
     bell_mailbox_finish(&loop->mailbox);
+    bell_tls_loop_destroy(loop->tls);
     bell_io_destroy(loop->io);
 }
 
@@ -100,10 +104,10 @@ static void *loop_main(void *user)
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_BLOCK, &all, NULL);
     current_loop = loop;
-    read_clocks(loop);
+    begin_turn(loop);
     loop->events.on_start(loop->user);
     while (!atomic_load_explicit(&loop->must_stop, memory_order_acquire)) {
-        int timeout_ms = loop->dirty != NULL
+        int timeout_ms = loop->dirty != NULL || loop->handshake != NULL
                              ? 0
                              : bell_timer_wheel_timeout_ms(&loop->timers, bell_clock_now_ms());
         bell_status st = bell_io_turn(loop->io, timeout_ms);
@@ -114,6 +118,7 @@ static void *loop_main(void *user)
         }
         bell_mailbox_drain(&loop->mailbox);
         bell_timer_wheel_run(&loop->timers, loop->now_ms);
+        bell_stream_tls_go_on(loop);
         flush_dirty(loop);
         bell_loop_reap(loop);
     }

@@ -20,6 +20,8 @@
 #include <stdint.h>
 
 struct bell_stream;
+struct bell_tls_loop;
+struct bell_tls_wait;
 
 /* What the owner of a loop is told; on the loop thread. */
 typedef struct {
@@ -39,10 +41,13 @@ struct bell_loop {
     struct bell_io *io; /* (owned) */
     struct bell_timer_wheel timers;
     struct bell_mailbox mailbox;
-    uint64_t now_ms;            /* monotonic, of this turn */
-    int64_t now_s;              /* wall clock, of this turn: seconds since 1970 */
-    struct bell_stream *dirty;  /* (borrowed) streams with something new to send */
-    struct bell_stream *closed; /* (borrowed) streams to be freed at the end of the turn */
+    uint64_t now_ms;                 /* monotonic, of this turn */
+    int64_t now_s;                   /* wall clock, of this turn: seconds since 1970 */
+    struct bell_stream *dirty;       /* (borrowed) streams with something new to send */
+    struct bell_stream *closed;      /* (borrowed) streams to be freed at the end of the turn */
+    struct bell_tls_loop *tls;       /* (owned) NULL until there is a TLS session */
+    struct bell_tls_wait *handshake; /* (borrowed) last of a ring of those that wait for a turn */
+    uint32_t handshake_steps;        /* taken in this turn */
     bell_loop_events events;
     void *user;
     pthread_t thread;

@@ -189,6 +189,14 @@ void bell_out_queue_keep_first(struct bell_out_queue *q, int pieces)
     }
 }
 
+void bell_out_queue_keep_bytes(struct bell_out_queue *q, size_t bytes)
+{
+    for (struct bell_out_node *n = head_of(q); n != NULL && bytes > 0; n = next_of(q, n)) {
+        n->is_kept = true;
+        bytes -= left_of(n) < bytes ? left_of(n) : bytes;
+    }
+}
+
 void bell_out_queue_drop_unsent(struct bell_out_queue *q)
 {
     struct bell_out_queue kept = {0};

@@ -45,6 +45,8 @@ void bell_out_queue_keep(struct bell_out_queue *q);
 bool bell_out_queue_is_kept(const struct bell_out_queue *q);
 /* The same for what gather gave as the first so many pieces: the kernel may be reading it. */
 void bell_out_queue_keep_first(struct bell_out_queue *q, int pieces);
+/* The same for the first so many bytes. */
+void bell_out_queue_keep_bytes(struct bell_out_queue *q, size_t bytes);
 /*
  * Drops everything behind the blob that is partly sent and behind what is kept, so that what
  * follows begins at a frame boundary.

@@ -2,10 +2,12 @@
 
 #include "bell/net/sock.h"
 #include "bell/net/stream_events.h"
+#include "bell/net/stream_tls.h"
+#include "bell/net/tls.h"
 
 #include <assert.h>
 
-static void mark_dirty(struct bell_stream *s)
+void bell_stream_mark_dirty(struct bell_stream *s)
 {
     if (!s->is_dirty) {
         s->is_dirty = true;
@@ -42,6 +44,9 @@ static void close_now(struct bell_stream *s)
     s->state = BELL_STREAM_CLOSED;
     bell_io_close(s->loop->io, &s->io);
     bell_out_queue_finish(&s->out);
+    if (s->tls != NULL) {
+        bell_stream_tls_finish(s);
+    }
     if (!s->is_dirty) {
         mark_closed(s);
     }
@@ -54,7 +59,7 @@ void bell_stream_close(struct bell_stream *s)
     }
 }
 
-static void broke(struct bell_stream *s, bell_status why)
+void bell_stream_break(struct bell_stream *s, bell_status why)
 {
     if (s->state == BELL_STREAM_CLOSED) {
         return;
@@ -74,26 +79,31 @@ void bell_stream_receive(struct bell_stream *s, bool on)
     (void)st;
 }
 
+static bool may_send(const struct bell_stream *s)
+{
+    return s->state == BELL_STREAM_OPEN && (s->tls == NULL || !bell_tls_session_has_failed(s->tls));
+}
+
 bell_status bell_stream_send(struct bell_stream *s, bell_slice head, bell_slice payload)
 {
-    if (s->state != BELL_STREAM_OPEN) {
+    if (!may_send(s)) {
         return BELL_ECLOSED;
     }
     bell_status st = bell_out_queue_copy(&s->out, head, payload);
     if (st == BELL_OK) {
-        mark_dirty(s);
+        bell_stream_mark_dirty(s);
     }
     return st;
 }
 
 bell_status bell_stream_send_blob(struct bell_stream *s, struct bell_blob *blob)
 {
-    if (s->state != BELL_STREAM_OPEN) {
+    if (!may_send(s)) {
         return BELL_ECLOSED;
     }
     bell_status st = bell_out_queue_share(&s->out, blob);
     if (st == BELL_OK) {
-        mark_dirty(s);
+        bell_stream_mark_dirty(s);
     }
     return st;
 }
@@ -102,17 +112,19 @@ void bell_stream_end(struct bell_stream *s)
 {
     if (s->state == BELL_STREAM_OPEN) {
         s->state = BELL_STREAM_ENDING;
-        mark_dirty(s);
+        bell_stream_mark_dirty(s);
         /* Receiving again if it was paused: the peer's end must be seen. */
         if (!s->has_peer_end && bell_io_receive(s->loop->io, &s->io, true) != BELL_OK) {
-            broke(s, BELL_EIO);
+            bell_stream_break(s, BELL_EIO);
         }
     }
 }
 
 void bell_stream_drop_unsent(struct bell_stream *s)
 {
-    if (s->is_sending && !s->io.is_send_waiting) {
+    if (s->tls != NULL) {
+        bell_out_queue_keep_bytes(&s->out, bell_tls_session_covered(s->tls));
+    } else if (s->is_sending && !s->io.is_send_waiting) {
         bell_out_queue_keep_first(&s->out, BELL_IO_MAX_PIECES);
     }
     bell_out_queue_drop_unsent(&s->out);
@@ -123,6 +135,10 @@ static void all_sent(struct bell_stream *s)
     if (s->state != BELL_STREAM_ENDING) {
         return;
     }
+    if (s->tls != NULL && bell_tls_session_owes_end(s->tls)) {
+        bell_stream_mark_dirty(s); /* it is written like anything else */
+        return;
+    }
     if (s->has_peer_end) {
         close_now(s);
         return;
@@ -131,16 +147,30 @@ static void all_sent(struct bell_stream *s)
     s->state = BELL_STREAM_ENDED;
 }
 
+/* What the socket gets. */
+static const struct bell_out_queue *wire_of(const struct bell_stream *s)
+{
+    return s->tls == NULL ? &s->out : bell_tls_session_wire(s->tls);
+}
+
+static bool has_all_sent(const struct bell_stream *s)
+{
+    return bell_out_queue_is_empty(&s->out) && bell_out_queue_is_empty(wire_of(s));
+}
+
 /* The socket has taken so many bytes. */
 static void taken(struct bell_stream *s, size_t n)
 {
+    if (s->tls != NULL) {
+        n = bell_tls_session_taken(s->tls, n);
+    }
     bell_out_queue_consume(&s->out, n);
-    if (bell_out_queue_is_empty(&s->out)) {
+    if (has_all_sent(s)) {
         all_sent(s);
     } else {
-        mark_dirty(s); /* its next share in the next turn */
+        bell_stream_mark_dirty(s); /* its next share in the next turn */
     }
-    if (s->state != BELL_STREAM_CLOSED) {
+    if (s->state != BELL_STREAM_CLOSED && n > 0) {
         s->handler->on_sent(s);
     }
 }
@@ -155,20 +185,25 @@ void bell_stream_flush(struct bell_stream *s)
     if (s->is_sending) {
         return;
     }
-    if (bell_out_queue_is_empty(&s->out)) {
-        all_sent(s);
+    if (s->tls != NULL && !bell_stream_tls_write(s)) {
         return;
+    }
+    if (bell_out_queue_is_empty(wire_of(s))) {
+        if (bell_out_queue_is_empty(&s->out)) {
+            all_sent(s);
+        }
+        return; /* else the handshake comes first */
     }
     struct iovec pieces[BELL_IO_MAX_PIECES];
     size_t sent = 0;
-    int count = bell_out_queue_gather(&s->out, pieces, BELL_IO_MAX_PIECES);
+    int count = bell_out_queue_gather(wire_of(s), pieces, BELL_IO_MAX_PIECES);
     bell_status st = bell_io_send(s->loop->io, &s->io, pieces, count, &sent);
     if (st == BELL_EAGAIN) {
         s->is_sending = true;
         return;
     }
     if (st != BELL_OK) {
-        broke(s, st);
+        bell_stream_break(s, st);
         return;
     }
     taken(s, sent);
@@ -179,27 +214,35 @@ static struct bell_stream *stream_of(struct bell_io_handle *h)
     return (struct bell_stream *)(void *)h; /* io is the first member */
 }
 
+void bell_stream_on_peer_end(struct bell_stream *s)
+{
+    bool was_told = s->has_peer_end; /* TLS says so before the socket does */
+    s->has_peer_end = true;
+    if (s->state == BELL_STREAM_ENDED) {
+        close_now(s);
+    } else if (s->state == BELL_STREAM_OPEN && !was_told) {
+        s->handler->on_end(s, BELL_OK);
+    }
+}
+
 void bell_stream_on_receive(struct bell_io_handle *h, bell_status st, char *bytes, size_t n,
                             void *user)
 {
     struct bell_stream *s = stream_of(h);
     (void)user;
     if (st != BELL_OK) {
-        broke(s, st);
+        bell_stream_break(s, st);
         return;
     }
     if (n > 0) {
-        if (s->state == BELL_STREAM_OPEN) {
+        if (s->tls != NULL) {
+            bell_stream_tls_on_receive(s, bell_slice_make(bytes, n));
+        } else if (s->state == BELL_STREAM_OPEN) {
             s->handler->on_receive(s, bytes, n);
         }
         return;
     }
-    s->has_peer_end = true;
-    if (s->state == BELL_STREAM_ENDED) {
-        close_now(s);
-    } else if (s->state == BELL_STREAM_OPEN) {
-        s->handler->on_end(s, BELL_OK);
-    }
+    bell_stream_on_peer_end(s);
 }
 
 void bell_stream_on_sent(struct bell_io_handle *h, bell_status st, size_t n, void *user)
@@ -208,12 +251,12 @@ void bell_stream_on_sent(struct bell_io_handle *h, bell_status st, size_t n, voi
     (void)user;
     s->is_sending = false;
     if (st != BELL_OK) {
-        broke(s, st);
+        bell_stream_break(s, st);
         return;
     }
     if (n > 0) {
         taken(s, n);
     } else {
-        mark_dirty(s);
+        bell_stream_mark_dirty(s);
     }
 }

@@ -29,6 +29,11 @@ enum bell_stream_state {
 };
 
 struct bell_stream;
+struct bell_tls_session;
+
+/* What comes at most between two chances to pause a stream: one receive, and what TLS has kept of
+ * the one before. */
+enum { BELL_STREAM_MAX_RECEIVE_BYTES = BELL_IO_MAX_RECEIVE_BYTES + 32 * 1024 };
 
 /* The owner's side. Any call of this header is legal inside. */
 struct bell_stream_handler {
@@ -36,8 +41,10 @@ struct bell_stream_handler {
      * OPEN. */
     void (*on_receive)(struct bell_stream *s, char *bytes, size_t n);
     /*
-     * BELL_OK: the peer has ended its half; the stream stays OPEN for sending. Anything else: the
-     * socket broke; the stream is CLOSED. Not called for a close of our own.
+     * BELL_OK: the peer has ended its half; the stream stays OPEN for sending. BELL_EPROTO: TLS has
+     * failed (bell_tls_session_why); the stream stays OPEN, but the only use of that is to end it,
+     * so that the peer gets the alert. Anything else: the socket broke; the stream is CLOSED. Not
+     * called for a close of our own.
      */
     void (*on_end)(struct bell_stream *s, bell_status why);
     /* Some of the queue was taken by the socket. Not when that was the last and closed the stream.
@@ -51,6 +58,7 @@ struct bell_stream {
     struct bell_io_handle io; /* first: completions find the stream by it */
     struct bell_loop *loop;   /* (borrowed) */
     const struct bell_stream_handler *handler;
+    struct bell_tls_session *tls; /* (owned) NULL: bytes travel as they are */
     struct bell_out_queue out;
     struct bell_stream *next; /* in the loop's list of dirty streams, or of closed ones */
     uint8_t state;            /* enum bell_stream_state */
@@ -63,6 +71,13 @@ struct bell_stream {
  * come. */
 BELL_NODISCARD bell_status bell_stream_open(struct bell_stream *s, struct bell_loop *loop, int fd,
                                             const struct bell_stream_handler *handler);
+/*
+ * From here on the bytes of both sides are TLS, and the handler sees what is inside (see tls.h).
+ * Takes the session over. While OPEN, before anything was sent; once. came: bytes of the peer that
+ * are here already, so that the handler may be called from inside.
+ */
+void bell_stream_start_tls(struct bell_stream *s, struct bell_tls_session *session,
+                           bell_slice came);
 /* Pauses or resumes receiving; nothing while it is not OPEN or has reached the peer's end. */
 void bell_stream_receive(struct bell_stream *s, bool on);
 /* Queue a frame: copied from two parts, or shared. BELL_ECLOSED unless OPEN; BELL_ENOMEM. */

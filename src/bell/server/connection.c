@@ -1,6 +1,8 @@
 #include "bell/server/connection.h"
 
+#include "base/log.h"
 #include "bell/net/sock.h"
+#include "bell/net/tls.h"
 #include "bell/server/http_server_internal.h"
 #include "bell/server/io_server_internal.h"
 #include "bell/server/preamble.h"
@@ -9,6 +11,7 @@
 #include <assert.h>
 
 enum { LOOP_SHIFT = 24, GENERATION_SHIFT = 32, LOOP_MASK = 0xff };
+static const uint32_t ENDPOINT_MASK = 0x3f;
 static const bell_conn SLOT_MASK = (1U << LOOP_SHIFT) - 1;
 
 bell_conn bell_connection_handle(const struct bell_connection *c)
@@ -162,7 +165,30 @@ void bell_connection_set_deadline(struct bell_connection *c, uint64_t deadline_m
     bell_timer_arm(&c->stream.loop->timers, &c->timer, deadline_ms);
 }
 
-bell_status bell_connection_open(struct bell_server_loop *home, int fd, const bell_address *peer)
+/* HTTP begins with these bytes of the client, inside of TLS where that is how it is listened to. */
+static bell_status begin_http(struct bell_connection *c, bell_slice bytes)
+{
+    struct bell_tls *tls = bell_server_loop_of(c)->server->endpoints[c->endpoint].tls;
+    c->u.http = NULL;
+    c->phase = BELL_CONNECTION_HTTP;
+    bell_connection_touch(c);
+    bell_http_session_begin(c);
+    if (tls != NULL) {
+        struct bell_tls_session *session;
+        bell_status st = bell_tls_server_session_create(c->stream.loop, tls, &session);
+        if (st != BELL_OK) {
+            return st;
+        }
+        c->is_secure = true;
+        bell_stream_start_tls(&c->stream, session, bytes);
+    } else if (bytes.n > 0) {
+        bell_http_session_on_receive(c, bytes);
+    }
+    return BELL_OK;
+}
+
+bell_status bell_connection_open(struct bell_server_loop *home, uint8_t endpoint, int fd,
+                                 const bell_address *peer)
 {
     struct bell_connection *c = bell_slab_take(home);
     if (c == NULL) {
@@ -178,13 +204,20 @@ bell_status bell_connection_open(struct bell_server_loop *home, int fd, const be
     bool has_preamble =
         server->options.proxy_protocol &&
         bell_networks_have(server->proxies, server->options.trusted_proxy_count, peer);
-    c->phase = has_preamble ? BELL_CONNECTION_PREAMBLE : BELL_CONNECTION_HTTP;
     c->peer = *peer;
-    bell_connection_touch(c);
+    c->endpoint = endpoint & ENDPOINT_MASK;
     if (has_preamble) {
+        c->phase = BELL_CONNECTION_PREAMBLE;
+        bell_connection_touch(c);
         bell_preamble_begin(c);
-    } else {
-        bell_http_session_begin(c);
+        return BELL_OK;
+    }
+    st = begin_http(c, bell_slice_make(NULL, 0));
+    if (st != BELL_OK) {
+        static struct bell_log_limit limit;
+        bell_log_limited(&limit, BELL_LOG_WARN, "connection refused status=%s",
+                         bell_status_name(st));
+        bell_connection_close(c); /* its slot is free at the end of the turn */
     }
     return BELL_OK;
 }
@@ -205,12 +238,8 @@ static void leave_phase(struct bell_connection *c)
 
 void bell_connection_become_http(struct bell_connection *c, bell_slice bytes)
 {
-    c->u.http = NULL;
-    c->phase = BELL_CONNECTION_HTTP;
-    bell_connection_touch(c);
-    bell_http_session_begin(c);
-    if (bytes.n > 0) {
-        bell_http_session_on_receive(c, bytes);
+    if (begin_http(c, bytes) != BELL_OK) {
+        bell_connection_close(c);
     }
 }
 

@@ -46,7 +46,8 @@ struct bell_connection {
     uint8_t request_number; /* HTTP: counts answers, so that a late one finds its own request */
     uint8_t subprotocol;    /* WEBSOCKET: 1 + index in the server's list; 0 = none */
     bool has_answered : 1;  /* HTTP: silence is that of a kept connection, not of a new one */
-    bool is_secure : 1;     /* a trusted proxy has said that this client speaks TLS */
+    bool is_secure : 1;     /* this client speaks TLS, with us or, as it says, a trusted proxy */
+    uint8_t endpoint : 6;   /* the index of where it came in */
     union {
         struct bell_connection *next_free; /* FREE: of the slab */
         struct bell_buf *preamble; /* (owned) PREAMBLE: what has come; NULL while nothing has */
@@ -60,9 +61,10 @@ struct bell_connection {
  * taking what is left. */
 enum { BELL_CONNECTION_LINGER_MS = 5000 };
 
-/* Makes a connection of an accepted socket; takes fd over, also on failure. */
-BELL_NODISCARD bell_status bell_connection_open(struct bell_server_loop *home, int fd,
-                                                const bell_address *peer);
+/* Makes a connection of a socket that was accepted at this endpoint; takes fd over, also on
+ * failure. */
+BELL_NODISCARD bell_status bell_connection_open(struct bell_server_loop *home, uint8_t endpoint,
+                                                int fd, const bell_address *peer);
 /* [generation:32][loop:8][slot:24] */
 bell_conn bell_connection_handle(const struct bell_connection *c);
 /* The connection of a handle if it still lives, on this loop; else NULL. */

@@ -37,7 +37,7 @@ static struct bell_http_session *session_create(const struct bell_http_server *h
     *s = (struct bell_http_session){0};
     /* A head or what waits without a pause, and what comes with one receive. */
     bell_buf_init(&s->in, http->options.max_head_bytes + (size_t)PIPELINE_MAX_BYTES +
-                              BELL_IO_MAX_RECEIVE_BYTES);
+                              BELL_STREAM_MAX_RECEIVE_BYTES);
     bell_buf_init(&s->body, http->options.max_body_bytes);
     bell_http_parser_init(&s->parser, &http->limits, s->fields);
     return s;
@@ -515,11 +515,11 @@ void bell_http_session_on_receive(struct bell_connection *c, bell_slice bytes)
 
 void bell_http_session_on_end(struct bell_connection *c, bell_status why)
 {
-    if (why != BELL_OK) {
+    if (why != BELL_OK && why != BELL_EPROTO) {
         bell_connection_close(c);
         return;
     }
-    if (c->u.http == NULL) {
+    if (c->u.http == NULL || why == BELL_EPROTO) {
         bell_connection_end(c);
         return;
     }

@@ -104,12 +104,13 @@ struct dealt {
     struct bell_server_loop *home;
     bell_address peer;
     int fd; /* (owned) */
+    uint8_t endpoint;
 };
 
 static void dealt_deliver(struct bell_mail *mail)
 {
     struct dealt *d = (struct dealt *)(void *)mail;
-    bell_server_loop_take(d->home, d->fd, &d->peer);
+    bell_server_loop_take(d->home, d->endpoint, d->fd, &d->peer);
     bell_mem_free(d);
 }
 
@@ -121,20 +122,22 @@ static void dealt_discard(struct bell_mail *mail)
     bell_mem_free(d);
 }
 
-void bell_listener_deal(struct bell_server_loop *home, int fd, const bell_address *peer)
+void bell_listener_deal(struct bell_server_loop *home, uint8_t endpoint, int fd,
+                        const bell_address *peer)
 {
     const struct bell_io_server *io = home->server;
     uint32_t index = home->deal_next++ % io->loop_count;
     struct bell_server_loop *target = &io->loops[index];
     struct dealt *d = target == home ? NULL : bell_mem_alloc(sizeof *d);
     if (d == NULL) { /* ours, or no memory: then it is at least served */
-        bell_server_loop_take(home, fd, peer);
+        bell_server_loop_take(home, endpoint, fd, peer);
         return;
     }
     *d = (struct dealt){.mail = {.deliver = dealt_deliver, .discard = dealt_discard},
                         .home = target,
                         .peer = *peer,
-                        .fd = fd};
+                        .fd = fd,
+                        .endpoint = endpoint};
     bell_loop_post(&target->loop, &d->mail);
 }
 
@@ -251,6 +254,25 @@ bell_status bell_io_server_listen_fd(struct bell_io_server *io, int fd)
     }
     const struct bell_endpoint endpoint = {.port = bell_sock_port(fd)};
     return added(io, listen_for_all(io, fd), &endpoint);
+}
+
+bell_status bell_io_server_secure(struct bell_io_server *io, size_t index, struct bell_tls *tls)
+{
+    if (io->phase != BELL_IO_NEW) {
+        return BELL_ESTATE;
+    }
+    if (index >= io->endpoint_count || tls == NULL) {
+        return BELL_EINVAL;
+    }
+    io->endpoints[index].tls = tls;
+    return BELL_OK;
+}
+
+bell_status bell_io_server_listen_tls(struct bell_io_server *io, const char *address,
+                                      struct bell_tls *tls)
+{
+    bell_status st = tls == NULL ? BELL_EINVAL : bell_io_server_listen(io, address);
+    return st == BELL_OK ? bell_io_server_secure(io, io->endpoint_count - 1, tls) : st;
 }
 
 uint16_t bell_io_server_port(const struct bell_io_server *io, size_t index)

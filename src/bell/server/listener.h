@@ -20,12 +20,14 @@
 
 struct bell_io_server;
 struct bell_server_loop;
+struct bell_tls;
 
 /* What one listen call has opened. */
 struct bell_endpoint {
     char *path; /* (owned) of a Unix socket's file that is ours to remove; NULL = none */
     bell_sock_file file;
-    uint16_t port; /* 0: not TCP */
+    struct bell_tls *tls; /* (borrowed) NULL: without */
+    uint16_t port;        /* 0: not TCP */
 };
 
 /* One socket of one loop. */
@@ -47,6 +49,7 @@ void bell_listeners_free(struct bell_server_loop *home);
 /* Forgets what the listen calls have opened; after all listeners were closed. */
 void bell_endpoints_finish(struct bell_io_server *io);
 /* Gives an accepted socket to the loop whose turn it is, which opens the connection. */
-void bell_listener_deal(struct bell_server_loop *home, int fd, const bell_address *peer);
+void bell_listener_deal(struct bell_server_loop *home, uint8_t endpoint, int fd,
+                        const bell_address *peer);
 
 #endif

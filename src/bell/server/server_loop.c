@@ -101,10 +101,11 @@ void bell_server_loop_on_refused(struct bell_server_loop *home)
     atomic_fetch_sub(&home->server->connection_count, 1);
 }
 
-void bell_server_loop_take(struct bell_server_loop *home, int fd, const bell_address *peer)
+void bell_server_loop_take(struct bell_server_loop *home, uint8_t endpoint, int fd,
+                           const bell_address *peer)
 {
     static struct bell_log_limit limit;
-    bell_status st = bell_connection_open(home, fd, peer);
+    bell_status st = bell_connection_open(home, endpoint, fd, peer);
     if (st != BELL_OK) {
         bell_server_loop_on_refused(home);
         bell_log_limited(&limit, BELL_LOG_WARN, "connection refused status=%s",
@@ -124,10 +125,11 @@ static void on_accept(struct bell_io_handle *listener, int fd, const bell_addres
                          server->options.max_connections);
         return;
     }
-    if (bell_listener_of(listener)->deals) {
-        bell_listener_deal(home, fd, peer);
+    const struct bell_listener *l = bell_listener_of(listener);
+    if (l->deals) {
+        bell_listener_deal(home, l->endpoint, fd, peer);
     } else {
-        bell_server_loop_take(home, fd, peer);
+        bell_server_loop_take(home, l->endpoint, fd, peer);
     }
 }
 

@@ -61,7 +61,8 @@ void bell_slab_each(struct bell_server_loop *home,
 void bell_slab_finish(struct bell_server_loop *home);
 
 /* Opens a connection of an accepted socket, which has been counted. Takes fd over. */
-void bell_server_loop_take(struct bell_server_loop *home, int fd, const bell_address *peer);
+void bell_server_loop_take(struct bell_server_loop *home, uint8_t endpoint, int fd,
+                           const bell_address *peer);
 /* One that was counted could not be opened. */
 void bell_server_loop_on_refused(struct bell_server_loop *home);
 /* A connection is gone: the count, and the end of a drain. */

@@ -21,7 +21,7 @@ static struct bell_ws_loop *ws_loop_of(const struct bell_connection *c)
 enum { HIGH_MARK_MAX_BYTES = 512 * 1024 };
 
 /* One receive and the headers of its echo: what may still come behind the mark. */
-enum { ROOM_ABOVE_MARK_BYTES = BELL_IO_MAX_RECEIVE_BYTES + 8 * 1024 };
+enum { ROOM_ABOVE_MARK_BYTES = BELL_STREAM_MAX_RECEIVE_BYTES + 8 * 1024 };
 
 static size_t smaller(size_t a, size_t b)
 {
@@ -392,7 +392,8 @@ void bell_ws_session_on_end(struct bell_connection *c, bell_status why)
             return;
         }
     }
-    session_end(c, &event, why != BELL_OK);
+    /* Broken TLS: the peer may still be told so. */
+    session_end(c, &event, why != BELL_OK && why != BELL_EPROTO);
 }
 
 void bell_ws_session_on_sent(struct bell_connection *c)
