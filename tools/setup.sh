@@ -71,6 +71,8 @@ look_for_test() {
     need_command g++ g++
     # Makes the certificates that tests show.
     need_command openssl openssl
+    # Reads the manual pages strictly.
+    need_command mandoc mandoc
     find_browser >/dev/null || need chromium
     # Korean and Chinese texts must be seen to be laid out.
     has_package fonts-noto-cjk || { has fc-list && [ -n "$(fc-list :lang=ko family)" ]; } ||

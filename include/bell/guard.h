@@ -31,10 +31,12 @@ typedef struct {
 /*
  * Callbacks of an own guard; each may be NULL.
  *
- * on_upgrade  before the handshake is answered; and once more when a decision that the component
- * has deferred is to accept on_open     the upgrade has passed all guards on_message  false refuses
- * the message and closes the connection with 1008 on_close    for every on_open, once destroy with
- * the guard
+ * on_upgrade  before the handshake is answered, and once more before a decision that the component
+ *             has deferred is carried out, when it is to accept
+ * on_open     the upgrade has passed all guards
+ * on_message  false refuses the message and closes the connection with 1008
+ * on_close    for every on_open, once
+ * destroy     with the guard
  */
 typedef struct {
     bell_guard_verdict (*on_upgrade)(const struct bell_http_request *request, void *user);
