@@ -25,6 +25,29 @@ bell_status bell_io_status(int error)
     }
 }
 
+bell_status bell_io_connect_status(int error)
+{
+    switch (error) {
+    case ECONNREFUSED:
+    case EAGAIN: /* a Unix socket whose backlog is full */
+        return BELL_EREFUSED;
+    case ENOENT:
+        return BELL_ENOTFOUND;
+    case ETIMEDOUT:
+        return BELL_ETIMEOUT;
+    case EACCES:
+    case EPERM:
+        return BELL_EACCES;
+    case EADDRINUSE:
+    case EADDRNOTAVAIL:
+        return BELL_EADDRINUSE;
+    case ENOBUFS:
+        return BELL_ENOMEM;
+    default:
+        return bell_io_status(error);
+    }
+}
+
 static bell_io_back_end from_environment(void)
 {
     const char *name = getenv("BELL_IO");
@@ -103,6 +126,12 @@ bell_status bell_io_open(struct bell_io *io, struct bell_io_handle *h, int fd,
                          enum bell_io_kind kind)
 {
     return ops_of(io)->open(io, h, fd, kind);
+}
+
+bell_status bell_io_connect(struct bell_io *io, struct bell_io_handle *h,
+                            const struct sockaddr_storage *address, socklen_t len)
+{
+    return ops_of(io)->connect(io, h, address, len);
 }
 
 bell_status bell_io_receive(struct bell_io *io, struct bell_io_handle *h, bool on)

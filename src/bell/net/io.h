@@ -25,7 +25,7 @@ enum {
 
 struct bell_io;
 
-enum bell_io_kind { BELL_IO_LISTENER, BELL_IO_STREAM };
+enum bell_io_kind { BELL_IO_LISTENER, BELL_IO_STREAM, BELL_IO_CONNECTING };
 
 /*
  * A socket known to the back end; embedded by its owner, whose memory stays until the end of the
@@ -34,8 +34,8 @@ enum bell_io_kind { BELL_IO_LISTENER, BELL_IO_STREAM };
  */
 struct bell_io_handle {
     int fd;
-    uint32_t slot : 28; /* io_uring: of its table of handles */
-    uint32_t kind : 1;  /* enum bell_io_kind */
+    uint32_t slot : 27; /* io_uring: of its table of handles */
+    uint32_t kind : 2;  /* enum bell_io_kind */
     bool is_receiving : 1;
     bool is_send_waiting : 1; /* a send met a full socket */
     bool is_registered : 1;
@@ -60,6 +60,8 @@ typedef struct {
                        void *user);
     /* The send in flight is over: n bytes were taken (it may be 0: send again), or it failed. */
     void (*on_sent)(struct bell_io_handle *stream, bell_status st, size_t n, void *user);
+    /* A connect that was under way is over: BELL_OK, or a status of bell_io_connect. */
+    void (*on_connected)(struct bell_io_handle *stream, bell_status st, void *user);
     /* bell_io_wake was called, once or more. */
     void (*on_wake)(void *user);
 } bell_io_events;
@@ -86,6 +88,16 @@ void bell_io_destroy(struct bell_io *io);
 /* Makes a socket known; the handle owns fd from then on, also on failure. BELL_ENOMEM, BELL_EIO. */
 BELL_NODISCARD bell_status bell_io_open(struct bell_io *io, struct bell_io_handle *h, int fd,
                                         enum bell_io_kind kind);
+/*
+ * Connects a stream that was just opened and with which nothing was done yet. Either it is over at
+ * once, BELL_OK; or it is under way: BELL_EAGAIN, on_connected will tell, and address must stay
+ * until then or until bell_io_close returns; or it has failed, and the handle can only be closed:
+ * BELL_EREFUSED (nobody listens there), BELL_ENOTFOUND (no such Unix socket), BELL_ETIMEOUT,
+ * BELL_EACCES, BELL_EADDRINUSE (no port of ours is left), BELL_EIO (no way to it), BELL_ECLOSED,
+ * BELL_ENOMEM.
+ */
+BELL_NODISCARD bell_status bell_io_connect(struct bell_io *io, struct bell_io_handle *h,
+                                           const struct sockaddr_storage *address, socklen_t len);
 /* Starts or stops receiving (accepting). BELL_EIO. */
 BELL_NODISCARD bell_status bell_io_receive(struct bell_io *io, struct bell_io_handle *h, bool on);
 /*

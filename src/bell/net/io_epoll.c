@@ -94,8 +94,24 @@ static bell_status epoll_open(struct bell_io *io, struct bell_io_handle *h, int 
                               enum bell_io_kind kind)
 {
     (void)io;
-    *h = (struct bell_io_handle){.fd = fd, .kind = kind == BELL_IO_STREAM};
+    *h = (struct bell_io_handle){.fd = fd, .kind = kind & 3U};
     return BELL_OK;
+}
+
+static bell_status epoll_connect(struct bell_io *io, struct bell_io_handle *h,
+                                 const struct sockaddr_storage *address, socklen_t len)
+{
+    if (connect(h->fd, (const struct sockaddr *)(const void *)address, len) == 0) {
+        return BELL_OK;
+    }
+    /* EINTR: it goes on by itself. */
+    if (errno != EINPROGRESS && errno != EINTR) {
+        return bell_io_connect_status(errno);
+    }
+    h->kind = BELL_IO_CONNECTING;
+    h->is_send_waiting = true;
+    bell_status st = interest_update(io, h);
+    return st == BELL_OK ? BELL_EAGAIN : st;
 }
 
 static bell_status epoll_receive(struct bell_io *io, struct bell_io_handle *h, bool on)
@@ -211,8 +227,26 @@ static void receive_ready(struct bell_io *io, struct bell_io_handle *h)
     io->base.events.on_receive(h, st, io->received, 0, io->base.user);
 }
 
+/* Writable, or an error: either way the connect is over. */
+static void connect_ready(struct bell_io *io, struct bell_io_handle *h)
+{
+    int error = 0;
+    socklen_t len = sizeof error;
+    if (getsockopt(h->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0) {
+        error = errno;
+    }
+    h->kind = BELL_IO_STREAM;
+    h->is_send_waiting = false;
+    bell_status st = error == 0 ? interest_update(io, h) : bell_io_connect_status(error);
+    io->base.events.on_connected(h, st, io->base.user);
+}
+
 static void handle_ready(struct bell_io *io, struct bell_io_handle *h, uint32_t what)
 {
+    if (h->kind == BELL_IO_CONNECTING) {
+        connect_ready(io, h);
+        return;
+    }
     if (h->kind == BELL_IO_LISTENER) {
         accept_ready(io, h);
         return;
@@ -262,6 +296,7 @@ static bell_status epoll_turn(struct bell_io *io, int timeout_ms)
 static const struct bell_io_ops EPOLL_OPS = {
     .destroy = epoll_destroy,
     .open = epoll_open,
+    .connect = epoll_connect,
     .receive = epoll_receive,
     .send = epoll_send,
     .close = epoll_close,

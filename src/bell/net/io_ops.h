@@ -11,6 +11,8 @@ struct bell_io_ops {
     void (*destroy)(struct bell_io *io);
     bell_status (*open)(struct bell_io *io, struct bell_io_handle *h, int fd,
                         enum bell_io_kind kind);
+    bell_status (*connect)(struct bell_io *io, struct bell_io_handle *h,
+                           const struct sockaddr_storage *address, socklen_t len);
     bell_status (*receive)(struct bell_io *io, struct bell_io_handle *h, bool on);
     bell_status (*send)(struct bell_io *io, struct bell_io_handle *h, const struct iovec *pieces,
                         int count, size_t *sent);
@@ -27,5 +29,7 @@ BELL_NODISCARD bell_status bell_io_uring_create(const bell_io_events *events, vo
                                                 struct bell_io **out);
 /* The status of a failed system call on a socket. */
 bell_status bell_io_status(int error);
+/* The same for connect(2). */
+bell_status bell_io_connect_status(int error);
 
 #endif

@@ -127,11 +127,26 @@ static bell_status make_blocking(struct bell_io *io, int fd)
 static bell_status uring_open(struct bell_io *io, struct bell_io_handle *h, int fd,
                               enum bell_io_kind kind)
 {
-    *h = (struct bell_io_handle){.fd = fd, .slot = NO_SLOT, .kind = kind == BELL_IO_STREAM};
+    *h = (struct bell_io_handle){.fd = fd, .slot = NO_SLOT, .kind = kind & 3U};
     /* A listener stays as it is: another process may accept from the same one, and must not block.
      */
     bell_status st = kind == BELL_IO_STREAM ? make_blocking(io, fd) : BELL_OK;
     return st == BELL_OK ? bell_uring_slot_take(io, h) : st;
+}
+
+static bell_status uring_connect(struct bell_io *io, struct bell_io_handle *h,
+                                 const struct sockaddr_storage *address, socklen_t len)
+{
+    struct bell_uring_slot *s = bell_uring_slot_at(io, h->slot);
+    struct io_uring_sqe *sqe = bell_uring_next_sqe(io);
+    if (sqe == NULL) {
+        return BELL_ENOMEM;
+    }
+    io_uring_prep_connect(sqe, h->fd, (const struct sockaddr *)(const void *)address, len);
+    io_uring_sqe_set_data64(sqe, bell_uring_user_data(OP_CONNECT, s));
+    s->send = SEND_CONNECTING;
+    h->kind = BELL_IO_CONNECTING;
+    return BELL_EAGAIN;
 }
 
 static bell_status uring_receive(struct bell_io *io, struct bell_io_handle *h, bool on)
@@ -185,13 +200,14 @@ static void uring_close(struct bell_io *io, struct bell_io_handle *h)
         struct bell_uring_slot *s = bell_uring_slot_at(io, h->slot);
         /* From another thread the ring is about to be destroyed, which ends all operations. */
         if (io->is_enabled && pthread_equal(io->owner, pthread_self()) != 0) {
-            if (s->send == SEND_QUEUED) {
-                (void)bell_uring_submit(io); /* its bytes may go when we return */
+            if (s->send == SEND_QUEUED || s->send == SEND_CONNECTING) {
+                (void)bell_uring_submit(io); /* its bytes, or address, may go when we return */
             }
             /* A socket lives on as long as an operation refers to it. */
             if ((s->is_armed && bell_uring_cancel(io, bell_uring_shot_of(s), s) != BELL_OK) ||
                 (s->is_watched && bell_uring_cancel(io, OP_WATCH, s) != BELL_OK) ||
-                (s->send == SEND_POLLING && bell_uring_cancel(io, OP_POLL, s) != BELL_OK)) {
+                (s->send == SEND_POLLING && bell_uring_cancel(io, OP_POLL, s) != BELL_OK) ||
+                (s->send == SEND_CONNECTING && bell_uring_cancel(io, OP_CONNECT, s) != BELL_OK)) {
                 (void)shutdown(h->fd, SHUT_RDWR); /* ends them too */
             }
         }
@@ -299,6 +315,7 @@ static bell_status uring_turn(struct bell_io *io, int timeout_ms)
 static const struct bell_io_ops URING_OPS = {
     .destroy = uring_destroy,
     .open = uring_open,
+    .connect = uring_connect,
     .receive = uring_receive,
     .send = uring_send,
     .close = uring_close,

@@ -218,6 +218,17 @@ static void on_poll(struct bell_io *io, const struct io_uring_cqe *cqe)
     }
 }
 
+static void on_connected(struct bell_io *io, const struct io_uring_cqe *cqe)
+{
+    struct bell_uring_slot *s = bell_uring_slot_of(io, cqe->user_data);
+    if (s != NULL) {
+        bell_status st = cqe->res == 0 ? BELL_OK : bell_io_connect_status(-cqe->res);
+        s->send = SEND_NONE;
+        s->handle->kind = BELL_IO_STREAM;
+        io->base.events.on_connected(s->handle, st, io->base.user);
+    }
+}
+
 void bell_uring_on_completion(struct bell_io *io, const struct io_uring_cqe *cqe)
 {
     switch (bell_uring_operation_of(cqe->user_data)) {
@@ -241,6 +252,9 @@ void bell_uring_on_completion(struct bell_io *io, const struct io_uring_cqe *cqe
         break;
     case OP_POLL:
         on_poll(io, cqe);
+        break;
+    case OP_CONNECT:
+        on_connected(io, cqe);
         break;
     }
 }

@@ -18,7 +18,7 @@ enum {
     GATHERS = 64, /* sends of several pieces in one submission; more submit earlier */
     BUFFER_GROUP = 0,
     CHUNK_SLOTS = 256,
-    NO_SLOT = (1 << 28) - 1,
+    NO_SLOT = (1 << 27) - 1,
 };
 
 /*
@@ -38,13 +38,22 @@ enum { RING_INCREMENTAL = 2 };                /* IOU_PBUF_RING_INC */
 static const uint32_t BUFFER_STAYS = 1U << 4; /* IORING_CQE_F_BUF_MORE */
 
 /* What a completion is of: the upper bits of its user data. */
-enum bell_uring_operation { OP_NONE, OP_WAKE, OP_ACCEPT, OP_RECEIVE, OP_WATCH, OP_SEND, OP_POLL };
+enum bell_uring_operation {
+    OP_NONE,
+    OP_WAKE,
+    OP_ACCEPT,
+    OP_RECEIVE,
+    OP_WATCH,
+    OP_SEND,
+    OP_POLL,
+    OP_CONNECT,
+};
 
-/* user data: [operation:4][8][generation:24][slot:28] */
-enum { SLOT_BITS = 28, OPERATION_SHIFT = 60 };
+/* user data: [operation:4][9][generation:24][slot:27] */
+enum { SLOT_BITS = 27, OPERATION_SHIFT = 60 };
 static const uint32_t GENERATION_MASK = (1U << 24) - 1;
 
-enum send_state { SEND_NONE, SEND_QUEUED, SEND_POLLING };
+enum send_state { SEND_NONE, SEND_QUEUED, SEND_POLLING, SEND_CONNECTING };
 
 /* Bytes that came after receiving was stopped, until it goes on. */
 struct bell_uring_held {

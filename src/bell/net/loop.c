@@ -53,6 +53,7 @@ bell_status bell_loop_init(struct bell_loop *loop, uint32_t index, bell_io_back_
         .on_accept_failed = forward_accept_failed,
         .on_receive = bell_stream_on_receive,
         .on_sent = bell_stream_on_sent,
+        .on_connected = bell_stream_on_connected,
         .on_wake = forward_wake,
     };
     *loop = (struct bell_loop){.events = *events, .user = user, .index = index};

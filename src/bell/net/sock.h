@@ -49,6 +49,11 @@ BELL_NODISCARD bell_status bell_sock_adopt(int fd);
  * kind of address, or too long; BELL_EIO: it could not be sent, or not at once.
  */
 BELL_NODISCARD bell_status bell_sock_tell(const char *address, bell_slice text);
+/*
+ * A non-blocking socket to connect with, TCP_NODELAY set. BELL_ELIMIT no descriptor is left;
+ * BELL_EINVAL a family that this machine does not have, BELL_ENOMEM, BELL_EIO.
+ */
+BELL_NODISCARD bell_status bell_sock_open(sa_family_t family, int *out_fd);
 /* The port a socket is bound to, 0 when unknown or none. */
 uint16_t bell_sock_port(int fd);
 /* Ends our half: the peer sees the end of the stream after what was sent. */

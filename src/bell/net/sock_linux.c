@@ -83,6 +83,22 @@ bell_status bell_sock_listen(const struct sockaddr_storage *address, socklen_t l
     return BELL_OK;
 }
 
+bell_status bell_sock_open(sa_family_t family, int *out_fd)
+{
+    const int on = 1;
+    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        return errno == EMFILE || errno == ENFILE ? BELL_ELIMIT : from_errno(errno);
+    }
+    if (family != AF_UNIX && setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0) {
+        bell_status st = from_errno(errno);
+        (void)close(fd);
+        return st;
+    }
+    *out_fd = fd;
+    return BELL_OK;
+}
+
 /* ---- Unix sockets ---- */
 
 static int unix_connect(const struct sockaddr_un *address)

@@ -31,6 +31,60 @@ bell_status bell_stream_open(struct bell_stream *s, struct bell_loop *loop, int 
     return st;
 }
 
+void bell_stream_init(struct bell_stream *s, struct bell_loop *loop,
+                      const struct bell_stream_handler *handler)
+{
+    *s = (struct bell_stream){
+        .io.fd = -1, .loop = loop, .handler = handler, .state = BELL_STREAM_CONNECTING};
+}
+
+/* The socket is connected. On failure it has none any more. */
+static bell_status begin_receiving(struct bell_stream *s)
+{
+    bell_status st = bell_io_receive(s->loop->io, &s->io, true);
+    if (st == BELL_OK) {
+        s->state = BELL_STREAM_OPEN;
+    } else {
+        bell_io_close(s->loop->io, &s->io);
+    }
+    return st;
+}
+
+bell_status bell_stream_connect(struct bell_stream *s, int fd,
+                                const struct sockaddr_storage *address, socklen_t len)
+{
+    assert(s->state == BELL_STREAM_CONNECTING && s->io.fd < 0);
+    bell_status st = bell_io_open(s->loop->io, &s->io, fd, BELL_IO_STREAM);
+    if (st == BELL_OK) {
+        st = bell_io_connect(s->loop->io, &s->io, address, len);
+    }
+    if (st == BELL_OK) {
+        return begin_receiving(s);
+    }
+    if (st != BELL_EAGAIN) {
+        bell_io_close(s->loop->io, &s->io);
+    }
+    return st;
+}
+
+void bell_stream_disconnect(struct bell_stream *s)
+{
+    assert(s->state == BELL_STREAM_CONNECTING);
+    bell_io_close(s->loop->io, &s->io);
+}
+
+void bell_stream_on_connected(struct bell_io_handle *h, bell_status st, void *user)
+{
+    struct bell_stream *s = (struct bell_stream *)(void *)h; /* io is the first member */
+    (void)user;
+    if (st == BELL_OK) {
+        st = begin_receiving(s);
+    } else {
+        bell_io_close(s->loop->io, h);
+    }
+    s->handler->on_connected(s, st);
+}
+
 static void mark_closed(struct bell_stream *s)
 {
     s->next = s->loop->closed;
@@ -143,7 +197,9 @@ static void all_sent(struct bell_stream *s)
         close_now(s);
         return;
     }
-    bell_sock_shutdown_send(s->io.fd);
+    if (!s->ends_last) {
+        bell_sock_shutdown_send(s->io.fd);
+    }
     s->state = BELL_STREAM_ENDED;
 }
 

@@ -1,9 +1,11 @@
 /*
- * Stream: one connected socket of a loop: bytes come in, a queue of frames goes out.
+ * Stream: one socket of a loop, accepted or connected: bytes come in, a queue of frames goes out.
  *
  * Sending is asked for at any time and done once at the end of the turn. Closing marks at once and
  * frees at the end of the turn, where on_closed gives the memory back to the owner. Loop thread
  * only.
+ *
+ *     CONNECTING --connected--> OPEN
  *
  *     OPEN --end--> ENDING --all sent, our half shut--> ENDED --peer's end--> CLOSED
  *       \______________ close, or a broken socket, from any state ____________/
@@ -25,7 +27,8 @@ enum bell_stream_state {
     BELL_STREAM_OPEN,
     BELL_STREAM_ENDING,
     BELL_STREAM_ENDED,
-    BELL_STREAM_CLOSED
+    BELL_STREAM_CLOSED,
+    BELL_STREAM_CONNECTING, /* or not even that: it has no socket yet */
 };
 
 struct bell_stream;
@@ -50,6 +53,11 @@ struct bell_stream_handler {
     /* Some of the queue was taken by the socket. Not when that was the last and closed the stream.
      */
     void (*on_sent)(struct bell_stream *s);
+    /*
+     * What bell_stream_connect began is over. BELL_OK: the stream is OPEN and receives. Else it is
+     * CONNECTING still, without a socket: to be connected to another address, or closed.
+     */
+    void (*on_connected)(struct bell_stream *s, bell_status st);
     /* The stream is CLOSED and nobody holds it: its memory may go. Once and last. */
     void (*on_closed)(struct bell_stream *s);
 };
@@ -63,14 +71,28 @@ struct bell_stream {
     struct bell_stream *next; /* in the loop's list of dirty streams, or of closed ones */
     uint8_t state;            /* enum bell_stream_state */
     bool is_dirty;
-    bool is_sending;   /* a send is in flight */
-    bool has_peer_end; /* the peer has ended its half */
+    bool is_sending;       /* a send is in flight */
+    bool has_peer_end : 1; /* the peer has ended its half */
+    bool ends_last : 1;    /* ending leaves it to the peer to be the first */
 };
 
 /* Takes fd over, also on failure, and starts receiving. BELL_ENOMEM, BELL_EIO: on_closed does not
  * come. */
 BELL_NODISCARD bell_status bell_stream_open(struct bell_stream *s, struct bell_loop *loop, int fd,
                                             const struct bell_stream_handler *handler);
+/* A stream without a socket: CONNECTING. Cannot fail, and needs bell_stream_close as any other. */
+void bell_stream_init(struct bell_stream *s, struct bell_loop *loop,
+                      const struct bell_stream_handler *handler);
+/*
+ * Connects fd, which it takes over, also on failure. BELL_OK: OPEN at once, on_connected does not
+ * come; BELL_EAGAIN: it will come, and address must stay until then or until the stream is closed;
+ * else as bell_io_connect: it is as before, without a socket.
+ */
+BELL_NODISCARD bell_status bell_stream_connect(struct bell_stream *s, int fd,
+                                               const struct sockaddr_storage *address,
+                                               socklen_t len);
+/* Gives up the connect under way: CONNECTING without a socket again. */
+void bell_stream_disconnect(struct bell_stream *s);
 /*
  * From here on the bytes of both sides are TLS, and the handler sees what is inside (see tls.h).
  * Takes the session over. While OPEN, before anything was sent; once. came: bytes of the peer that
@@ -86,9 +108,9 @@ BELL_NODISCARD bell_status bell_stream_send(struct bell_stream *s, bell_slice he
 BELL_NODISCARD bell_status bell_stream_send_blob(struct bell_stream *s, struct bell_blob *blob);
 /*
  * The end of our half: what is queued goes out, then the peer is told, then the stream waits for
- * the peer's end and closes. Whatever the peer still sends is dropped unread. The caller sees to a
- * deadline. (Closing at once would reset the connection when bytes are unread, and the peer might
- * lose our last ones.)
+ * the peer's end and closes. (With ends_last the peer is not told: that it ends is only waited
+ * for.) Whatever the peer still sends is dropped unread. The caller sees to a deadline. (Closing at
+ * once would reset the connection when bytes are unread, and the peer might lose our last ones.)
  */
 void bell_stream_end(struct bell_stream *s);
 /* Drops what is queued but for what was begun and what is kept (see out_queue.h). */

@@ -11,5 +11,6 @@
 void bell_stream_on_receive(struct bell_io_handle *h, bell_status st, char *bytes, size_t n,
                             void *user);
 void bell_stream_on_sent(struct bell_io_handle *h, bell_status st, size_t n, void *user);
+void bell_stream_on_connected(struct bell_io_handle *h, bell_status st, void *user);
 
 #endif

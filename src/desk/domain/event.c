@@ -25,6 +25,7 @@ struct outcome outcome_from(bell_status st)
     case BELL_ESTATE:
     case BELL_ETIMEOUT:
     case BELL_ENOTSUP:
+    case BELL_EREFUSED:
         return outcome_refused(ERROR_INTERNAL);
     }
     return outcome_refused(ERROR_INTERNAL);
