@@ -1,5 +1,6 @@
 /*
- * A request head as the parser found it: places in the buffer it was read from.
+ * A head, of a request or a response, as the parser found it: places in the buffer it was read
+ * from.
  *
  * Fields are kept as offsets, so that the buffer may move while the head is still arriving. A
  * bell_http_head is a plain view: it borrows the buffer and the array of fields, and whoever moves
@@ -31,6 +32,7 @@ typedef struct {
     uint32_t size_bytes; /* of the whole head with its empty line; the body begins here */
     bell_http_span method;
     bell_http_span target;
+    uint16_t status;       /* of a response, which has no method and no target; else 0 */
     uint8_t minor_version; /* 0 or 1; HTTP/1.2 and above count as 1 (RFC 9110 section 2.5) */
 } bell_http_head;
 

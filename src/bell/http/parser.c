@@ -1,5 +1,5 @@
 /*
- * Request head parser (RFC 9112 sections 2 to 5).
+ * Head parser (RFC 9112 sections 2 to 5).
  *
  * One pass: each state has a function that eats what belongs to it and stops at the first byte that
  * does not, or at the end of what is there. A state that stops at the end is entered again with
@@ -9,6 +9,7 @@
  * Allowed steps:
  *
  *   START -> [START_LF ->] METHOD -> TARGET -> VERSION -> FIELD
+ *   STATUS -> REASON -> REASON_LF -> FIELD
  *   FIELD -> NAME -> VALUE_START -> VALUE -> VALUE_LF -> FIELD
  *   FIELD -> END_LF -> COMPLETE
  *
@@ -27,6 +28,9 @@ enum parser_state {
     PARSER_METHOD,
     PARSER_TARGET,
     PARSER_VERSION,
+    PARSER_STATUS,
+    PARSER_REASON,
+    PARSER_REASON_LF,
     PARSER_FIELD,
     PARSER_NAME,
     PARSER_VALUE_START,
@@ -43,6 +47,10 @@ static const uint16_t HEAD_TOO_LARGE = 431;
 static const uint16_t NOT_IMPLEMENTED = 501;
 static const uint16_t VERSION_NOT_SUPPORTED = 505;
 
+/* Of responses: what other numbers mean nobody knows (RFC 9110 section 15). */
+static const uint16_t LEAST_STATUS = 100;
+static const uint16_t MOST_STATUS = 599;
+
 /* What a step works on: the buffer as far as it may be read. */
 struct parser_input {
     const char *p;
@@ -53,6 +61,13 @@ void bell_http_parser_init(struct bell_http_parser *p, const bell_http_parser_li
                            bell_http_head_field *fields)
 {
     *p = (struct bell_http_parser){.limits = limits, .fields = fields};
+}
+
+void bell_http_parser_init_response(struct bell_http_parser *p,
+                                    const bell_http_parser_limits *limits,
+                                    bell_http_head_field *fields)
+{
+    *p = (struct bell_http_parser){.limits = limits, .fields = fields, .state = PARSER_STATUS};
 }
 
 static void parser_enter(struct bell_http_parser *p, enum parser_state next)
@@ -148,6 +163,51 @@ static uint16_t parser_version(struct bell_http_parser *p, struct parser_input i
     return 0;
 }
 
+/* "HTTP/1." DIGIT SP 3DIGIT SP (RFC 9112 section 4), byte by byte. */
+static uint16_t parser_status(struct bell_http_parser *p, struct parser_input in)
+{
+    static const char SHAPE[] = "HTTP/1.0 000 ";
+    enum { MINOR_AT = 7, STATUS_AT = 9, LENGTH = sizeof SHAPE - 1 };
+
+    while (p->at < in.end) {
+        uint32_t i = p->at - p->mark;
+        char c = in.p[p->at];
+        if (SHAPE[i] == '0' ? !bell_http_is_digit(c) : c != SHAPE[i]) {
+            return BAD_REQUEST;
+        }
+        if (i == MINOR_AT) {
+            p->minor_version = c != '0';
+        }
+        if (i >= STATUS_AT && c != ' ') {
+            p->status = (uint16_t)(p->status * 10 + (c - '0'));
+        }
+        p->at++;
+        if (i + 1 == LENGTH) {
+            if (p->status < LEAST_STATUS || p->status > MOST_STATUS) {
+                return BAD_REQUEST;
+            }
+            parser_enter(p, PARSER_REASON);
+            break;
+        }
+    }
+    return 0;
+}
+
+/* Whatever it says: for people, and not even for those (RFC 9110 section 15.1). */
+static uint16_t parser_reason(struct bell_http_parser *p, struct parser_input in)
+{
+    p->at += (uint32_t)bell_http_span_of_field(in.p + p->at, in.end - p->at);
+    if (p->at == in.end) {
+        return 0;
+    }
+    if (in.p[p->at] != '\r') {
+        return BAD_REQUEST;
+    }
+    p->at++;
+    parser_enter(p, PARSER_REASON_LF);
+    return 0;
+}
+
 /* The first byte of a line: a field or the end. White space here would be a folded line (5.2). */
 static uint16_t parser_field(struct bell_http_parser *p, struct parser_input in)
 {
@@ -231,6 +291,12 @@ static uint16_t parser_step(struct bell_http_parser *p, struct parser_input in)
         return parser_target(p, in);
     case PARSER_VERSION:
         return parser_version(p, in);
+    case PARSER_STATUS:
+        return parser_status(p, in);
+    case PARSER_REASON:
+        return parser_reason(p, in);
+    case PARSER_REASON_LF:
+        return parser_line_feed(p, in, PARSER_FIELD);
     case PARSER_FIELD:
         return parser_field(p, in);
     case PARSER_NAME:
@@ -292,6 +358,7 @@ bell_http_head bell_http_parser_head(const struct bell_http_parser *p, const cha
         .size_bytes = p->at,
         .method = p->method,
         .target = p->target,
+        .status = p->status,
         .minor_version = p->minor_version,
     };
 }

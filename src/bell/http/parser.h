@@ -1,8 +1,8 @@
 /*
- * Request head parser: request line and header fields (RFC 9112 sections 2 to 5).
+ * Head parser: request line, or status line, and header fields (RFC 9112 sections 2 to 5).
  *
  * Strict where leniency has been used to smuggle: lines end in CRLF and nothing else, single spaces
- * in the request line, no folded lines, no space around names, no control characters.
+ * in the first line, no folded lines, no space around names, no control characters.
  * Reads the buffer in which a connection collects a head; it remembers how far it has come, so that
  * feeding a growing buffer is linear, and a broken head is refused at its first broken byte.
  * No I/O, no allocation. The result does not depend on how the input is cut into pieces.
@@ -33,7 +33,7 @@ struct bell_http_parser {
                                      exchanged for a copy of the first field_count elements. */
     uint32_t field_count;
     uint16_t refusal; /* HTTP status of the refusal after BELL_EPROTO, else 0 */
-    /* private */
+    uint16_t status;  /* private, as what follows: of a response */
     uint8_t state;
     uint8_t minor_version;
     uint32_t at;   /* next byte to read */
@@ -46,6 +46,14 @@ struct bell_http_parser {
 /* Ready for the next request. Cheap: touches no field. */
 void bell_http_parser_init(struct bell_http_parser *p, const bell_http_parser_limits *limits,
                            bell_http_head_field *fields);
+
+/*
+ * The same for a response: a status line of three digits from 100 to 599, of HTTP/1 (RFC 9112
+ * section 4). Then refusal only tells a head that is too large (431) from a broken one (any other).
+ */
+void bell_http_parser_init_response(struct bell_http_parser *p,
+                                    const bell_http_parser_limits *limits,
+                                    bell_http_head_field *fields);
 
 /*
  * Reads on. buffer is everything received since the request's first byte (also what was fed
