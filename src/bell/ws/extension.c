@@ -114,9 +114,11 @@ static void skip_element(rest *r)
     }
 }
 
-/* ---- an offer of permessage-deflate (RFC 7692 section 7.1) ---- */
+/* ---- an element: an offer of permessage-deflate, or the answer to one (RFC 7692 section 7.1) ----
+ */
 
 typedef struct {
+    bool is_answer;
     bool has_server_no_context_takeover;
     bool has_client_no_context_takeover;
     uint8_t server_bits; /* 0 = not said */
@@ -164,9 +166,23 @@ static bool set_parameter(offer *o, bell_slice name, const value *v)
         return set_bits(&o->server_bits, v, false);
     }
     if (bell_slice_equal(name, BELL_LIT("client_max_window_bits"))) {
-        return set_bits(&o->client_bits, v, true);
+        /* Section 7.1.2.2: an answer must say how many. */
+        return set_bits(&o->client_bits, v, !o->is_answer);
     }
     return false;
+}
+
+/* The element that is next: is it permessage-deflate, with nothing wrong in it? */
+static bool take_right(rest *r, offer *o)
+{
+    bell_slice name;
+    bool is_right = take_token(r, &name) && bell_slice_equal(name, BELL_LIT("permessage-deflate"));
+    while (is_right && take_char(r, ';')) {
+        value v;
+        is_right = take_token(r, &name) && take_value(r, &v) && set_parameter(o, name, &v);
+    }
+    skip_space(r);
+    return is_right && (r->p == r->end || *r->p == ',');
 }
 
 /*
@@ -176,15 +192,8 @@ static bool set_parameter(offer *o, bell_slice name, const value *v)
 static bool take_offer(rest *r, offer *o)
 {
     const rest element = *r;
-    *o = (offer){.server_bits = 0};
-    bell_slice name;
-    bool is_right = take_token(r, &name) && bell_slice_equal(name, BELL_LIT("permessage-deflate"));
-    while (is_right && take_char(r, ';')) {
-        value v;
-        is_right = take_token(r, &name) && take_value(r, &v) && set_parameter(o, name, &v);
-    }
-    skip_space(r);
-    is_right = is_right && (r->p == r->end || *r->p == ',');
+    *o = (offer){.is_answer = false};
+    bool is_right = take_right(r, o);
     if (!is_right) {
         *r = element; /* we may have stopped within a quoted string */
         skip_element(r);
@@ -263,4 +272,69 @@ bool bell_ws_extension_negotiate(const bell_ws_field *offered, bell_ws_deflate_t
         }
     }
     return false;
+}
+
+/* ---- the client's side ---- */
+
+void bell_ws_extension_offer(bell_ws_deflate_terms ours, char text[BELL_WS_EXTENSION_ANSWER_BYTES])
+{
+    char server_bits[32] = "";
+    char client_bits[8] = "";
+    if (ours.server_bits < BELL_WS_MAX_WINDOW_BITS) {
+        (void)snprintf(server_bits, sizeof server_bits, "; server_max_window_bits=%d",
+                       ours.server_bits);
+    }
+    if (ours.client_bits < BELL_WS_MAX_WINDOW_BITS) {
+        (void)snprintf(client_bits, sizeof client_bits, "=%d", ours.client_bits);
+    }
+    int n = snprintf(
+        text, BELL_WS_EXTENSION_ANSWER_BYTES, "permessage-deflate%s%s%s; client_max_window_bits%s",
+        ours.server_keeps ? "" : "; server_no_context_takeover",
+        ours.client_keeps ? "" : "; client_no_context_takeover", server_bits, client_bits);
+    assert(n > 0 && n < BELL_WS_EXTENSION_ANSWER_BYTES);
+    (void)n;
+}
+
+/* Sections 7.1.1.1 and 7.1.2.1: what was asked for must be there; sections 7.1.2.1 and 7.1.2.2: no
+ * window is larger than was offered. */
+static bool is_within(const offer *a, bell_ws_deflate_terms ours)
+{
+    bool has_asked_bits = ours.server_bits < BELL_WS_MAX_WINDOW_BITS;
+    return (ours.server_keeps || a->has_server_no_context_takeover) &&
+           (!has_asked_bits || a->server_bits != 0) && a->server_bits <= ours.server_bits &&
+           a->client_bits <= ours.client_bits;
+}
+
+bell_status bell_ws_extension_check_answer(const bell_ws_field *answered, bool was_offered,
+                                           bell_ws_deflate_terms ours, bell_ws_deflate_terms *terms)
+{
+    *terms = (bell_ws_deflate_terms){.server_bits = 0};
+    if (answered->count == 0) {
+        return BELL_OK;
+    }
+    if (!was_offered || answered->count > 1) {
+        return BELL_EPROTO;
+    }
+    rest r = {answered->values[0].p, answered->values[0].p + answered->values[0].n};
+    offer a = {.is_answer = true};
+    if (!take_right(&r, &a) || r.p != r.end || !is_within(&a, ours)) {
+        return BELL_EPROTO;
+    }
+    *terms = agree(&a, ours);
+    /* What is not said about our window leaves us the one we have offered. */
+    if (a.client_bits == 0) {
+        terms->client_bits = ours.client_bits;
+        terms->client_keeps = ours.client_keeps && !a.has_client_no_context_takeover;
+    }
+    return BELL_OK;
+}
+
+bell_ws_deflate_terms bell_ws_extension_mirrored(bell_ws_deflate_terms terms)
+{
+    return (bell_ws_deflate_terms){
+        .server_bits = terms.client_bits,
+        .client_bits = terms.server_bits,
+        .server_keeps = terms.client_keeps,
+        .client_keeps = terms.server_keeps,
+    };
 }

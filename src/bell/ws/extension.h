@@ -1,5 +1,5 @@
 /*
- * Negotiation of extensions, the server's side (RFC 6455 section 9.1): from the lines of
+ * Negotiation of extensions (RFC 6455 section 9.1). The server's side: from the lines of
  * Sec-WebSocket-Extensions to what is agreed on. The only extension we know is permessage-deflate
  * (RFC 7692 section 7.1).
  *
@@ -7,6 +7,9 @@
  * taken. One with an unknown, repeated or wrong parameter is declined (section 7.1), and so is one
  * that is not even a list element by the grammar: the connection then goes without the extension,
  * which costs nobody anything, where failing the handshake would.
+ *
+ * The client's side is strict, since there is nothing left to decline: an answer that is not one to
+ * our offer fails the connection (section 7.1, RFC 6455 section 9.1).
  *
  * Pure, no allocation, any thread.
  */
@@ -30,7 +33,8 @@ typedef struct {
     bool client_keeps : 1;
 } bell_ws_deflate_terms;
 
-enum { BELL_WS_EXTENSION_ANSWER_BYTES = 160 }; /* the longest answer is a little shorter */
+/* The longest offer or answer is a little shorter. */
+enum { BELL_WS_EXTENSION_ANSWER_BYTES = 160 };
 
 /*
  * Decides. ours are the terms the server would have best; the result never goes beyond them but for
@@ -44,5 +48,27 @@ enum { BELL_WS_EXTENSION_ANSWER_BYTES = 160 }; /* the longest answer is a little
 bool bell_ws_extension_negotiate(const bell_ws_field *offered, bell_ws_deflate_terms ours,
                                  bell_ws_deflate_terms *terms,
                                  char answer[BELL_WS_EXTENSION_ANSWER_BYTES]);
+
+/*
+ * The offer of a client that would have these terms best, zero-terminated. It says what it wants of
+ * the server, when that is less than everything, and what it will not use itself; and it always
+ * lets the server ask for a smaller window of ours.
+ */
+void bell_ws_extension_offer(bell_ws_deflate_terms ours,
+                             char offer[BELL_WS_EXTENSION_ANSWER_BYTES]);
+
+/*
+ * Reads the answer to that offer; was_offered false: to none. *terms: what is agreed on,
+ * server_bits 0 when the answer is that there is no compression. BELL_EPROTO  another extension, or
+ * not exactly one; an unknown, repeated or wrong parameter; more than was offered, or without what
+ * was asked for
+ */
+BELL_NODISCARD bell_status bell_ws_extension_check_answer(const bell_ws_field *answered,
+                                                          bool was_offered,
+                                                          bell_ws_deflate_terms ours,
+                                                          bell_ws_deflate_terms *terms);
+
+/* The same terms as the other end has them: "server" and "client" change places. */
+bell_ws_deflate_terms bell_ws_extension_mirrored(bell_ws_deflate_terms terms);
 
 #endif

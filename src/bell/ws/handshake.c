@@ -7,7 +7,6 @@
 #include <string.h>
 
 enum {
-    KEY_BYTES = 16, /* what Sec-WebSocket-Key decodes to */
     STATUS_SWITCHING_PROTOCOLS = 101,
     STATUS_BAD_REQUEST = 400,
     STATUS_METHOD_NOT_ALLOWED = 405,
@@ -114,7 +113,7 @@ static bool has_element(const bell_ws_field *field, bell_slice wanted)
 
 bool bell_ws_handshake_is_key(bell_slice key)
 {
-    return bell_ws_base64_is_of(key, KEY_BYTES);
+    return bell_ws_base64_is_of(key, BELL_WS_NONCE_BYTES);
 }
 
 void bell_ws_handshake_accept(bell_slice key, char out[BELL_WS_ACCEPT_BYTES + 1])
@@ -190,4 +189,61 @@ bell_ws_handshake_result bell_ws_handshake_check(const bell_ws_handshake_request
         bell_ws_handshake_accept(trim(request->key.values[0]), result.accept);
     }
     return result;
+}
+
+/* ---- the client's side ---- */
+
+void bell_ws_handshake_key(const uint8_t nonce[BELL_WS_NONCE_BYTES],
+                           char out[BELL_WS_KEY_TEXT_BYTES + 1])
+{
+    static_assert((BELL_WS_NONCE_BYTES + 2) / 3 * 4 == BELL_WS_KEY_TEXT_BYTES, "base64");
+    bell_ws_base64_encode(nonce, BELL_WS_NONCE_BYTES, out);
+    out[BELL_WS_KEY_TEXT_BYTES] = '\0';
+}
+
+/* The value of a field that stands there exactly once. */
+static bool only_value(const bell_ws_field *field, bell_slice *value)
+{
+    if (field->count != 1) {
+        return false;
+    }
+    *value = trim(field->values[0]);
+    return true;
+}
+
+/* Step 6: none, or one that was offered; names are case-sensitive. */
+static bell_status check_protocol(const bell_ws_field *field, const bell_slice *offered,
+                                  size_t offered_count, size_t *chosen)
+{
+    bell_slice name;
+    *chosen = offered_count;
+    if (field->count == 0) {
+        return BELL_OK;
+    }
+    if (!only_value(field, &name)) {
+        return BELL_EPROTO;
+    }
+    for (size_t i = 0; i < offered_count; i++) {
+        if (bell_slice_equal(name, offered[i])) {
+            *chosen = i;
+            return BELL_OK;
+        }
+    }
+    return BELL_EPROTO;
+}
+
+bell_status bell_ws_handshake_check_answer(const bell_ws_handshake_answer *answer,
+                                           bell_slice accept, const bell_slice *offered,
+                                           size_t offered_count, size_t *chosen)
+{
+    bell_slice upgrade;
+    bell_slice their_accept;
+    /* Steps 2 to 4. */
+    if (!only_value(&answer->upgrade, &upgrade) ||
+        !is_equal_ignoring_case(upgrade, BELL_LIT("websocket")) ||
+        !has_element(&answer->connection, BELL_LIT("upgrade")) ||
+        !only_value(&answer->accept, &their_accept) || !bell_slice_equal(their_accept, accept)) {
+        return BELL_EPROTO;
+    }
+    return check_protocol(&answer->protocol, offered, offered_count, chosen);
 }

@@ -1,6 +1,6 @@
 /*
- * Opening handshake, the server's side (RFC 6455 section 4.2): from a request's fields to an
- * answer.
+ * Opening handshake (RFC 6455 sections 4.1 and 4.2): from a request's fields to an answer, and,
+ * for clients, from the answer's fields to a verdict.
  *
  * Pure, no allocation, any thread.
  */
@@ -15,7 +15,9 @@
 #include <stdint.h>
 
 enum {
-    BELL_WS_ACCEPT_BYTES = 28, /* of a Sec-WebSocket-Accept value, without a final zero byte */
+    BELL_WS_ACCEPT_BYTES = 28,   /* of a Sec-WebSocket-Accept value, without a final zero byte */
+    BELL_WS_NONCE_BYTES = 16,    /* of which a Sec-WebSocket-Key is the text */
+    BELL_WS_KEY_TEXT_BYTES = 24, /* likewise, without a final zero byte */
 };
 
 /* The version we speak: the value of Sec-WebSocket-Version. */
@@ -66,6 +68,29 @@ bool bell_ws_handshake_is_key(bell_slice key);
 
 /* The Sec-WebSocket-Accept value for a key (section 4.2.2), zero-terminated. */
 void bell_ws_handshake_accept(bell_slice key, char out[BELL_WS_ACCEPT_BYTES + 1]);
+
+/* The Sec-WebSocket-Key of a nonce (section 4.1), zero-terminated. */
+void bell_ws_handshake_key(const uint8_t nonce[BELL_WS_NONCE_BYTES],
+                           char out[BELL_WS_KEY_TEXT_BYTES + 1]);
+
+/* What counts of an answer of status 101. */
+typedef struct {
+    bell_ws_field upgrade;
+    bell_ws_field connection;
+    bell_ws_field accept;   /* Sec-WebSocket-Accept */
+    bell_ws_field protocol; /* Sec-WebSocket-Protocol */
+} bell_ws_handshake_answer;
+
+/*
+ * Is it the answer to our key and our offer (section 4.1, "Once the client's opening handshake has
+ * been sent")? The extensions are another matter: see extension.h. *chosen becomes the index of the
+ * sub-protocol agreed on, offered_count when there is none.
+ * BELL_EPROTO no: fail the connection.
+ */
+BELL_NODISCARD bell_status bell_ws_handshake_check_answer(const bell_ws_handshake_answer *answer,
+                                                          bell_slice accept,
+                                                          const bell_slice *offered,
+                                                          size_t offered_count, size_t *chosen);
 
 /* Is this a token (RFC 9110 section 5.6.2), as a sub-protocol's name must be? */
 bool bell_ws_handshake_is_token(bell_slice name);
