@@ -26,6 +26,7 @@
 #include "bell/supervisor.h"
 #include "bell/tls.h"
 #include "bell/version.h"
+#include "bell/ws_client.h"
 #include "bell/ws_server.h"
 
 #endif

@@ -79,7 +79,7 @@ BELL_NODISCARD BELL_API bell_status bell_http_server_route(struct bell_http_serv
  * WebSocket upgrades at this pattern go to ws (borrowed). Other requests there get 426, unless a
  * route takes them or static files, whose prefix says as much of the path. Only before start. As
  * bell_http_server_route, and BELL_ELIMIT over 16 WebSocket servers, BELL_ESTATE when ws belongs to
- * another I/O server.
+ * another I/O server or is a client.
  */
 BELL_NODISCARD BELL_API bell_status bell_http_server_websocket(struct bell_http_server *http,
                                                                const char *pattern,

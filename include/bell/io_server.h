@@ -67,7 +67,8 @@ static inline void bell_io_options_init(bell_io_options *options)
 }
 
 /*
- * options NULL = defaults. Borrows http, which outlives the result. Raises RLIMIT_NOFILE as far as
+ * options NULL = defaults. Borrows http, which outlives the result; NULL for a program that is a
+ * client alone (bell/ws_client.h). Raises RLIMIT_NOFILE as far as
  * it may. BELL_EINVAL (also a proxy that is no network, or more than 256), BELL_ENOMEM, BELL_EIO;
  * BELL_ENOTSUP when io_uring was asked for and cannot be had, or an option that only a later
  * libbell knows; BELL_ESTATE when http, or a WebSocket server in it, belongs to another I/O server.
@@ -96,7 +97,7 @@ BELL_API void bell_io_server_destroy(struct bell_io_server *io);
  *
  * BELL_EINVAL (also an address this machine does not have, a path over 107 bytes or in no folder),
  * BELL_EADDRINUSE (also a file that is no socket), BELL_EACCES, BELL_ENOMEM, BELL_EIO; BELL_ELIMIT
- * over 16 listeners; BELL_ESTATE after start.
+ * over 16 listeners; BELL_ESTATE after start, or without an HTTP server.
  */
 BELL_NODISCARD BELL_API bell_status bell_io_server_listen(struct bell_io_server *io,
                                                           const char *address);

@@ -71,7 +71,8 @@ typedef struct {
  *             bell_ws_accept_later or bell_ws_reject_later. One that returns without a decision
  *             refuses with 500. NULL: everybody is accepted. All of bell/http_server.h that reads
  *             requests may be called
- * on_open     the handshake was answered; request is borrowed until the callback returns
+ * on_open     the handshake was answered; request is borrowed until the callback returns. Of a
+ *             client (ws_client.h): it has succeeded, and request is NULL
  * on_message  one whole message
  * on_drain    the queue of this connection has fallen to half of its bytes (512 KiB when that is
  *             less; less than half when the limit is below 528 KiB, since one receive may bring 256
@@ -184,7 +185,7 @@ BELL_API void bell_ws_server_destroy(struct bell_ws_server *ws);
 /*
  * Guards are asked in the order in which they were added; the first refusal holds.
  * Takes the guard over, also on failure. Only before start. BELL_ELIMIT over 16 guards,
- * BELL_ESTATE after start.
+ * BELL_ESTATE after start, or for a client.
  */
 BELL_NODISCARD BELL_API bell_status bell_ws_server_add_guard(struct bell_ws_server *ws,
                                                              struct bell_guard *guard);

@@ -14,10 +14,14 @@ enum { LOOP_SHIFT = 24, GENERATION_SHIFT = 32, LOOP_MASK = 0xff };
 static const uint32_t ENDPOINT_MASK = 0x3f;
 static const bell_conn SLOT_MASK = (1U << LOOP_SHIFT) - 1;
 
+bell_conn bell_connection_handle_of(uint32_t loop, uint32_t slot, uint32_t generation)
+{
+    return (bell_conn)generation << GENERATION_SHIFT | (bell_conn)loop << LOOP_SHIFT | slot;
+}
+
 bell_conn bell_connection_handle(const struct bell_connection *c)
 {
-    return (bell_conn)c->generation << GENERATION_SHIFT |
-           (bell_conn)c->stream.loop->index << LOOP_SHIFT | c->slot;
+    return bell_connection_handle_of(c->stream.loop->index, c->slot, c->generation);
 }
 
 uint32_t bell_connection_handle_loop(bell_conn handle)
@@ -72,6 +76,8 @@ static void on_receive(struct bell_stream *s, char *bytes, size_t n)
         bell_ws_session_on_receive(c, bytes, n);
     } else if (c->phase == BELL_CONNECTION_HTTP) {
         bell_http_session_on_receive(c, bell_slice_make(bytes, n));
+    } else if (c->phase == BELL_CONNECTION_CONNECTING) {
+        bell_ws_connect_on_receive(c, bell_slice_make(bytes, n));
     } else if (c->phase == BELL_CONNECTION_PREAMBLE) {
         bell_preamble_on_receive(c, bell_slice_make(bytes, n));
     }
@@ -84,6 +90,8 @@ static void on_end(struct bell_stream *s, bell_status why)
         bell_ws_session_on_end(c, why);
     } else if (c->phase == BELL_CONNECTION_HTTP) {
         bell_http_session_on_end(c, why);
+    } else if (c->phase == BELL_CONNECTION_CONNECTING) {
+        bell_ws_connect_on_end(c, why);
     } else if (c->phase == BELL_CONNECTION_PREAMBLE) {
         bell_connection_close(c);
     }
@@ -115,6 +123,13 @@ static void on_sent(struct bell_stream *s)
     }
 }
 
+static void on_connected(struct bell_stream *s, bell_status st)
+{
+    struct bell_connection *c = bell_connection_of_stream(s);
+    assert(c->phase == BELL_CONNECTION_CONNECTING);
+    bell_ws_connect_on_connected(c, st);
+}
+
 static void on_closed(struct bell_stream *s)
 {
     struct bell_connection *c = bell_connection_of_stream(s);
@@ -123,7 +138,8 @@ static void on_closed(struct bell_stream *s)
     if (c->phase == BELL_CONNECTION_HTTP) {
         bell_http_session_destroy(c->u.http);
     }
-    assert(c->phase != BELL_CONNECTION_WEBSOCKET && c->phase != BELL_CONNECTION_PREAMBLE);
+    assert(c->phase != BELL_CONNECTION_WEBSOCKET && c->phase != BELL_CONNECTION_PREAMBLE &&
+           c->phase != BELL_CONNECTION_CONNECTING);
     bell_slab_give(home, c);
     bell_server_loop_on_closed(home);
 }
@@ -132,6 +148,7 @@ static const struct bell_stream_handler HANDLER = {
     .on_receive = on_receive,
     .on_end = on_end,
     .on_sent = on_sent,
+    .on_connected = on_connected,
     .on_closed = on_closed,
 };
 
@@ -144,6 +161,9 @@ void bell_connection_on_time(struct bell_timer *timer, uint64_t now_ms)
         break;
     case BELL_CONNECTION_HTTP:
         bell_http_session_on_time(c, now_ms);
+        break;
+    case BELL_CONNECTION_CONNECTING:
+        bell_ws_connect_on_time(c, now_ms);
         break;
     case BELL_CONNECTION_WEBSOCKET:
         bell_ws_session_on_time(c, now_ms);
@@ -222,7 +242,21 @@ bell_status bell_connection_open(struct bell_server_loop *home, uint8_t endpoint
     return BELL_OK;
 }
 
-/* The application is done with the connection: leaves HTTP or WEBSOCKET. */
+struct bell_connection *bell_connection_open_client(struct bell_server_loop *home,
+                                                    struct bell_ws_connect *connect)
+{
+    struct bell_connection *c = bell_client_slab_at(&home->clients, connect->place.slot);
+    *c = (struct bell_connection){.slot = connect->place.slot,
+                                  .generation = connect->place.generation,
+                                  .phase = BELL_CONNECTION_CONNECTING,
+                                  .u.connect = connect};
+    bell_stream_init(&c->stream, &home->loop, &HANDLER);
+    bell_connection_touch(c);
+    home->open_count++;
+    return c;
+}
+
+/* The application is done with the connection: leaves its phase. */
 static void leave_phase(struct bell_connection *c)
 {
     if (c->phase == BELL_CONNECTION_HTTP) {
@@ -230,6 +264,8 @@ static void leave_phase(struct bell_connection *c)
         c->u.http = NULL;
     } else if (c->phase == BELL_CONNECTION_WEBSOCKET) {
         bell_ws_session_finish(c, NULL);
+    } else if (c->phase == BELL_CONNECTION_CONNECTING) {
+        bell_ws_connect_finish(c);
     } else if (c->phase == BELL_CONNECTION_PREAMBLE) {
         bell_preamble_destroy(c);
     }
@@ -243,15 +279,13 @@ void bell_connection_become_http(struct bell_connection *c, bell_slice bytes)
     }
 }
 
-struct bell_http_session *bell_connection_become_ws(struct bell_connection *c)
+void bell_connection_become_ws(struct bell_connection *c)
 {
-    struct bell_http_session *http = c->u.http;
     /* Not read while requests waited behind one; frames are read at their own pace. */
     bell_stream_receive(&c->stream, true);
     c->u.ws = (struct bell_ws_session){0};
     c->phase = BELL_CONNECTION_WEBSOCKET;
     bell_connection_touch(c);
-    return http;
 }
 
 void bell_connection_end(struct bell_connection *c)

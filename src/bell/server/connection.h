@@ -1,5 +1,6 @@
 /*
- * Connection: one accepted socket through its life, first as HTTP, then perhaps as WebSocket.
+ * Connection: one socket through its life: accepted, first as HTTP, then perhaps as WebSocket; or
+ * connected by a client of ours.
  *
  * Its memory is a slot of its loop's slab and is used again for later connections; the generation
  * in the handle tells them apart. Loop thread only.
@@ -7,7 +8,8 @@
  *     HTTP --upgrade--> WEBSOCKET --Close frames, errors--> ENDING --> (closed, slot free)
  *       \______________________ errors, end of stream ________/
  *
- * PREAMBLE comes before HTTP where a proxy first says for whom it connects.
+ * PREAMBLE comes before HTTP where a proxy first says for whom it connects. A client's connection
+ * begins with CONNECTING instead of HTTP (ws_connect.h).
  */
 #ifndef BELL_SERVER_CONNECTION_H
 #define BELL_SERVER_CONNECTION_H
@@ -15,6 +17,7 @@
 #include "bell/net/stream.h"
 #include "bell/net/timer.h"
 #include "bell/server/http_session.h"
+#include "bell/server/ws_connect.h"
 #include "bell/server/ws_session.h"
 #include "bell/slice.h"
 #include "bell/status.h"
@@ -30,6 +33,7 @@ enum bell_connection_phase {
     BELL_CONNECTION_FREE,
     BELL_CONNECTION_PREAMBLE, /* a header of the PROXY protocol is to come */
     BELL_CONNECTION_HTTP,
+    BELL_CONNECTION_CONNECTING, /* a client's, up to its WebSocket */
     BELL_CONNECTION_WEBSOCKET,
     BELL_CONNECTION_ENDING, /* the application is done with it; the stream ends */
 };
@@ -51,8 +55,9 @@ struct bell_connection {
     union {
         struct bell_connection *next_free; /* FREE: of the slab */
         struct bell_buf *preamble; /* (owned) PREAMBLE: what has come; NULL while nothing has */
-        struct bell_http_session *http; /* (owned) HTTP: NULL while idle between requests */
-        struct bell_ws_session ws;      /* WEBSOCKET */
+        struct bell_http_session *http;  /* (owned) HTTP: NULL while idle between requests */
+        struct bell_ws_connect *connect; /* (owned) CONNECTING */
+        struct bell_ws_session ws;       /* WEBSOCKET */
         uint32_t patience_ms; /* ENDING: how long the peer may take nothing of what is left */
     } u;
 };
@@ -65,7 +70,11 @@ enum { BELL_CONNECTION_LINGER_MS = 5000 };
  * failure. */
 BELL_NODISCARD bell_status bell_connection_open(struct bell_server_loop *home, uint8_t endpoint,
                                                 int fd, const bell_address *peer);
+/* Takes up what a client has begun, which it owns from now on: CONNECTING, without a socket yet. */
+struct bell_connection *bell_connection_open_client(struct bell_server_loop *home,
+                                                    struct bell_ws_connect *connect);
 /* [generation:32][loop:8][slot:24] */
+bell_conn bell_connection_handle_of(uint32_t loop, uint32_t slot, uint32_t generation);
 bell_conn bell_connection_handle(const struct bell_connection *c);
 /* The connection of a handle if it still lives, on this loop; else NULL. */
 struct bell_connection *bell_connection_find(struct bell_server_loop *home, bell_conn handle);
@@ -82,9 +91,9 @@ uint64_t bell_connection_active_ms(const struct bell_connection *c);
 uint64_t bell_connection_time(const struct bell_connection *c, uint32_t lower_half_ms);
 /* From PREAMBLE to HTTP: the client's own bytes begin, with these. */
 void bell_connection_become_http(struct bell_connection *c, bell_slice bytes);
-/* From HTTP to WEBSOCKET. The caller fills u.ws, and destroys what HTTP held when it needs it no
- * more. */
-struct bell_http_session *bell_connection_become_ws(struct bell_connection *c);
+/* From HTTP, or CONNECTING, to WEBSOCKET. The caller fills u.ws, and destroys what that held when
+ * it needs it no more. */
+void bell_connection_become_ws(struct bell_connection *c);
 /* Fires the phase's timer handler at the deadline or a little later. */
 void bell_connection_set_deadline(struct bell_connection *c, uint64_t deadline_ms);
 /* The timer of a connection is due. */

@@ -188,7 +188,7 @@ bell_status bell_http_server_route(struct bell_http_server *http, const char *me
 bell_status bell_http_server_websocket(struct bell_http_server *http, const char *pattern,
                                        struct bell_ws_server *ws)
 {
-    if (!is_open_for_changes(http)) {
+    if (!is_open_for_changes(http) || ws->is_client) {
         return BELL_ESTATE;
     }
     size_t i = 0;

@@ -7,7 +7,9 @@
 #include "bell/server/http_server_internal.h"
 #include "bell/server/io_server_internal.h"
 #include "bell/server/listener.h"
+#include "bell/server/resolver.h"
 #include "bell/server/server_loop.h"
+#include "bell/server/ws_server_internal.h"
 #include "bell/ws_server.h"
 
 #include <inttypes.h>
@@ -75,12 +77,12 @@ bell_status bell_io_server_create_sized(struct bell_http_server *http,
     if (!bell_versioned_read(&known, sizeof known, options, options_bytes)) {
         return BELL_ENOTSUP;
     }
-    if (http == NULL || o->threads > BELL_IO_MAX_LOOPS || o->max_connections == 0 ||
-        o->backlog == 0 || o->backlog > INT32_MAX || (unsigned)o->back_end > BELL_IO_URING ||
+    if (o->threads > BELL_IO_MAX_LOOPS || o->max_connections == 0 || o->backlog == 0 ||
+        o->backlog > INT32_MAX || (unsigned)o->back_end > BELL_IO_URING ||
         o->trusted_proxy_count > BELL_IO_MAX_PROXIES || o->unix_mode > MAX_UNIX_MODE) {
         return BELL_EINVAL;
     }
-    if (http->io != NULL) {
+    if (http != NULL && http->io != NULL) {
         return BELL_ESTATE;
     }
     bell_mem_expect_large();
@@ -94,6 +96,7 @@ bell_status bell_io_server_create_sized(struct bell_http_server *http,
         return BELL_ENOMEM;
     }
     (void)pthread_mutex_init(&io->wait_lock, NULL);
+    (void)pthread_mutex_init(&io->clients_lock, NULL);
     uint32_t cores = usable_cores();
     uint32_t count = o->threads > 0 ? o->threads : cores;
     count = count > BELL_IO_MAX_LOOPS ? BELL_IO_MAX_LOOPS : count;
@@ -111,12 +114,14 @@ bell_status bell_io_server_create_sized(struct bell_http_server *http,
     for (; io->loop_count < count; io->loop_count++) {
         struct bell_server_loop *home = &io->loops[io->loop_count];
         home->server = io;
+        bell_client_slab_init(&home->clients);
         st = bell_loop_init(&home->loop, io->loop_count, back_end, &bell_server_loop_events, home);
         if (st != BELL_OK) {
+            bell_client_slab_finish(&home->clients);
             goto finish_loops;
         }
     }
-    st = bell_http_server_bind(http, io);
+    st = http == NULL ? BELL_OK : bell_http_server_bind(http, io);
     if (st != BELL_OK) {
         goto finish_loops;
     }
@@ -129,19 +134,63 @@ bell_status bell_io_server_create_sized(struct bell_http_server *http,
 finish_loops:
     loops_finish(io);
 free_io:
+    (void)pthread_mutex_destroy(&io->clients_lock);
     (void)pthread_mutex_destroy(&io->wait_lock);
     bell_mem_free(io->proxies);
     bell_mem_free(io);
     return st;
 }
 
+/* ---- clients ---- */
+
+bell_status bell_io_server_add_client(struct bell_io_server *io, struct bell_ws_server *client)
+{
+    bell_status st = BELL_OK;
+    (void)pthread_mutex_lock(&io->clients_lock);
+    if (io->resolver == NULL) {
+        st = bell_resolver_create(&io->resolver);
+    }
+    if (st == BELL_OK) {
+        client->next_client = io->clients;
+        io->clients = client;
+    }
+    (void)pthread_mutex_unlock(&io->clients_lock);
+    return st;
+}
+
+void bell_io_server_remove_client(struct bell_io_server *io, struct bell_ws_server *client)
+{
+    (void)pthread_mutex_lock(&io->clients_lock);
+    for (struct bell_ws_server **at = &io->clients; *at != NULL; at = &(*at)->next_client) {
+        if (*at == client) {
+            *at = client->next_client;
+            break;
+        }
+    }
+    (void)pthread_mutex_unlock(&io->clients_lock);
+}
+
+static void clients_unbind(struct bell_io_server *io)
+{
+    while (io->clients != NULL) {
+        struct bell_ws_server *client = io->clients;
+        io->clients = client->next_client;
+        bell_ws_server_unbind(client);
+    }
+}
+
 void bell_io_server_destroy(struct bell_io_server *io)
 {
     if (io != NULL) {
         bell_io_server_stop(io);
-        bell_http_server_unbind(io->http);
-        loops_finish(io);
+        bell_resolver_destroy(io->resolver);
+        if (io->http != NULL) {
+            bell_http_server_unbind(io->http);
+        }
+        loops_finish(io); /* clients are told of connects that were never taken up */
+        clients_unbind(io);
         bell_endpoints_finish(io);
+        (void)pthread_mutex_destroy(&io->clients_lock);
         (void)pthread_mutex_destroy(&io->wait_lock);
         bell_mem_free(io->proxies);
         bell_mem_free(io);
@@ -153,7 +202,7 @@ bell_status bell_io_server_start(struct bell_io_server *io)
     if (io->phase != BELL_IO_NEW) {
         return BELL_ESTATE;
     }
-    bell_status st = bell_http_server_start_files(io->http);
+    bell_status st = io->http == NULL ? BELL_OK : bell_http_server_start_files(io->http);
     if (st != BELL_OK) {
         return st;
     }
@@ -178,7 +227,9 @@ void bell_io_server_wait(struct bell_io_server *io)
         for (uint32_t i = 0; i < io->loop_count; i++) {
             bell_loop_join(&io->loops[i].loop);
         }
-        bell_http_server_stop_files(io->http);
+        if (io->http != NULL) {
+            bell_http_server_stop_files(io->http);
+        }
         io->phase = BELL_IO_ENDED;
     }
     (void)pthread_mutex_unlock(&io->wait_lock);

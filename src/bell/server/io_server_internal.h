@@ -16,21 +16,32 @@
 
 enum { BELL_IO_MAX_LOOPS = 64, BELL_IO_MAX_LISTENERS = 16, BELL_IO_MAX_PROXIES = 256 };
 
+struct bell_resolver;
+struct bell_ws_server;
+
 enum bell_io_phase { BELL_IO_NEW, BELL_IO_STARTED, BELL_IO_ENDED };
 
 struct bell_io_server {
-    struct bell_http_server *http; /* (borrowed) */
+    struct bell_http_server *http; /* (borrowed) NULL for clients alone */
     bell_io_options options;
     struct bell_server_loop *loops; /* (owned) loop_count of them */
     uint32_t loop_count;
     struct bell_endpoint endpoints[BELL_IO_MAX_LISTENERS]; /* endpoint_count, as opened */
     size_t endpoint_count;
     bell_network *proxies; /* (owned) options.trusted_proxy_count of them */
+    pthread_mutex_t clients_lock;
+    struct bell_ws_server *clients; /* (borrowed) under the lock; a list */
+    struct bell_resolver *resolver; /* (owned) NULL until there is a client */
     enum bell_io_phase phase;
     pthread_mutex_t wait_lock; /* one thread joins the loops, others that wait too find it done */
     atomic_uint_fast64_t connection_count; /* of all loops */
     atomic_uint_fast32_t drain_timeout_ms; /* what bell_io_server_drain was given */
     atomic_bool must_drain;
 };
+
+/* A client of ours is made, or destroyed before we are. BELL_ENOMEM. */
+BELL_NODISCARD bell_status bell_io_server_add_client(struct bell_io_server *io,
+                                                     struct bell_ws_server *client);
+void bell_io_server_remove_client(struct bell_io_server *io, struct bell_ws_server *client);
 
 #endif

@@ -209,7 +209,7 @@ static bell_status listen_unix(struct bell_io_server *io, const char *path,
 
 static bell_status may_listen(const struct bell_io_server *io)
 {
-    if (io->phase != BELL_IO_NEW) {
+    if (io->phase != BELL_IO_NEW || io->http == NULL) {
         return BELL_ESTATE;
     }
     return io->endpoint_count == BELL_IO_MAX_LISTENERS ? BELL_ELIMIT : BELL_OK;

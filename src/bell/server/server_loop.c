@@ -56,15 +56,22 @@ struct bell_connection *bell_slab_take(struct bell_server_loop *home)
 
 void bell_slab_give(struct bell_server_loop *home, struct bell_connection *c)
 {
+    home->open_count--;
+    if ((c->slot & BELL_CLIENT_SLOT) != 0) {
+        bell_client_slab_give(&home->clients, c, c->slot);
+        return;
+    }
     c->phase = BELL_CONNECTION_FREE;
     c->generation++;
     c->u.next_free = home->free_slots;
     home->free_slots = c;
-    home->open_count--;
 }
 
 struct bell_connection *bell_slab_at(const struct bell_server_loop *home, uint32_t slot)
 {
+    if ((slot & BELL_CLIENT_SLOT) != 0) {
+        return bell_client_slab_at(&home->clients, slot);
+    }
     if (slot == 0 || (slot - 1) / BELL_SLAB_CHUNK >= home->chunk_count) {
         return NULL;
     }
@@ -82,6 +89,7 @@ void bell_slab_each(struct bell_server_loop *home,
             }
         }
     }
+    bell_client_slab_each(&home->clients, visit, user);
 }
 
 void bell_slab_finish(struct bell_server_loop *home)
@@ -92,6 +100,7 @@ void bell_slab_finish(struct bell_server_loop *home)
     bell_mem_free(home->chunks);
     home->chunks = NULL;
     home->chunk_count = 0;
+    bell_client_slab_finish(&home->clients);
 }
 
 /* ---- loop events ---- */
@@ -162,6 +171,8 @@ static void drain_connection(struct bell_connection *c, void *user)
     (void)user;
     if (c->phase == BELL_CONNECTION_HTTP) {
         bell_http_session_drain(c);
+    } else if (c->phase == BELL_CONNECTION_CONNECTING) {
+        bell_ws_connect_drain(c);
     } else if (c->phase == BELL_CONNECTION_WEBSOCKET) {
         bell_ws_session_drain(c);
     }

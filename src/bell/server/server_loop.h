@@ -11,6 +11,7 @@
 #include "bell/http/date.h"
 #include "bell/net/loop.h"
 #include "bell/net/timer.h"
+#include "bell/server/client_slab.h"
 #include "bell/server/connection.h"
 
 #include <stdatomic.h>
@@ -19,8 +20,8 @@
 #include <stdint.h>
 
 enum {
-    BELL_SLAB_CHUNK = 256,          /* connections of one chunk */
-    BELL_SLAB_MAX_CHUNKS = 1 << 16, /* slots have 24 bits */
+    BELL_SLAB_CHUNK = 256,                /* connections of one chunk */
+    BELL_SLAB_MAX_CHUNKS = (1 << 15) - 1, /* slots have 23 bits and one that says client */
 };
 
 struct bell_io_server;
@@ -36,7 +37,8 @@ struct bell_server_loop {
     struct bell_connection **chunks; /* (owned) chunk_count of BELL_SLAB_CHUNK connections */
     size_t chunk_count;
     struct bell_connection *free_slots;
-    uint32_t open_count; /* connections in use */
+    struct bell_client_slab clients; /* those that we have opened ourselves */
+    uint32_t open_count;             /* connections in use */
     /* Of messages that other threads have sent and this loop has not delivered yet. */
     atomic_size_t mail_bytes;
     bool is_draining;
@@ -48,6 +50,8 @@ static inline struct bell_server_loop *bell_server_loop_of(const struct bell_con
 {
     return BELL_CONTAINER_OF(c->stream.loop, struct bell_server_loop, loop);
 }
+
+/* Accepted connections and a client's are found, walked and given back the same way. */
 
 /* A free connection, zeroed but for slot and generation; NULL without memory. */
 struct bell_connection *bell_slab_take(struct bell_server_loop *home);

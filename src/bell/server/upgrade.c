@@ -261,7 +261,8 @@ static void session_start(struct bell_http_request *r)
     bell_slice rest = {waiting.p + r->head.size_bytes, waiting.n - r->head.size_bytes};
     c->peer = r->client.address; /* from now on it is the client's alone */
     /* request and rest lie in what HTTP held: it goes last. */
-    struct bell_http_session *http = bell_connection_become_ws(c);
+    struct bell_http_session *http = c->u.http;
+    bell_connection_become_ws(c);
     c->u.ws.user = u->user;
     bell_ws_session_begin(c, u->ws, u->subprotocol, u->deflate, r);
     if (rest.n > 0 && c->phase == BELL_CONNECTION_WEBSOCKET) {

@@ -97,6 +97,43 @@ static struct bell_connection *find_here(const struct bell_ws_server *ws,
     return c;
 }
 
+/* The connection, when it is a client's of this kind that is not open yet. */
+static struct bell_connection *find_connecting(const struct bell_ws_server *ws,
+                                               struct bell_server_loop *home, bell_conn conn)
+{
+    struct bell_connection *c = ws->is_client ? bell_connection_find(home, conn) : NULL;
+    if (c == NULL || c->phase != BELL_CONNECTION_CONNECTING || c->u.connect->ws != ws) {
+        return NULL;
+    }
+    return c;
+}
+
+static bell_status close_here(const struct bell_ws_server *ws, struct bell_server_loop *home,
+                              bell_conn conn, uint16_t code, bell_slice reason)
+{
+    struct bell_connection *c = find_connecting(ws, home, conn);
+    if (c != NULL) {
+        return bell_ws_connect_cancel(c);
+    }
+    c = find_here(ws, home, conn);
+    return c == NULL ? BELL_ECLOSED : bell_ws_session_close(c, code, reason, BELL_CLOSED_BY_US);
+}
+
+static bell_status abort_here(const struct bell_ws_server *ws, struct bell_server_loop *home,
+                              bell_conn conn)
+{
+    struct bell_connection *c = find_connecting(ws, home, conn);
+    if (c != NULL) {
+        return bell_ws_connect_cancel(c);
+    }
+    c = find_here(ws, home, conn);
+    if (c == NULL) {
+        return BELL_ECLOSED;
+    }
+    bell_ws_session_abort(c);
+    return BELL_OK;
+}
+
 /* Nobody can be told that a frame was not queued: without it the connection must not go on. */
 static void frame_deliver(struct bell_connection *c, struct bell_blob *frame,
                           struct bell_ws_variants *variants)
@@ -165,18 +202,17 @@ static void mail_deliver(struct bell_mail *mail)
         }
         break;
     case MAIL_CLOSE:
-        if (c != NULL && bell_ws_session_close(c, m->code, blob_slice(m->frame),
-                                               BELL_CLOSED_BY_US) == BELL_ENOMEM) {
+        if (close_here(m->ws, m->home, m->conn, m->code, blob_slice(m->frame)) == BELL_ENOMEM &&
+            c != NULL) {
             bell_ws_session_doom(c, BELL_ENOMEM);
         }
         break;
     case MAIL_ABORT:
-        if (c != NULL) {
-            bell_ws_session_abort(c);
-        }
+        (void)abort_here(m->ws, m->home, m->conn);
         break;
     case MAIL_RUN:
-        m->task(m->ws, c == NULL ? 0 : m->conn, m->user);
+        m->task(m->ws, c == NULL && find_connecting(m->ws, m->home, m->conn) == NULL ? 0 : m->conn,
+                m->user);
         break;
     case MAIL_PUBLISH:
         publish_here(m->home, m);
@@ -264,8 +300,7 @@ bell_status bell_ws_close(struct bell_ws_server *ws, bell_conn conn, uint16_t co
         return BELL_ECLOSED;
     }
     if (is_here(home)) {
-        struct bell_connection *c = find_here(ws, home, conn);
-        return c == NULL ? BELL_ECLOSED : bell_ws_session_close(c, code, reason, BELL_CLOSED_BY_US);
+        return close_here(ws, home, conn, code, reason);
     }
     struct bell_blob *text = blob_of(reason);
     if (text == NULL) {
@@ -285,12 +320,7 @@ bell_status bell_ws_abort(struct bell_ws_server *ws, bell_conn conn)
     if (!is_here(home)) {
         return mail_post(home, (struct ws_mail){.ws = ws, .conn = conn, .kind = MAIL_ABORT});
     }
-    struct bell_connection *c = find_here(ws, home, conn);
-    if (c == NULL) {
-        return BELL_ECLOSED;
-    }
-    bell_ws_session_abort(c);
-    return BELL_OK;
+    return abort_here(ws, home, conn);
 }
 
 bell_status bell_ws_run(struct bell_ws_server *ws, bell_conn conn, bell_ws_task_fn task, void *user)
@@ -314,18 +344,30 @@ static struct bell_connection *find_mine(const struct bell_ws_server *ws, bell_c
     return home == NULL || !is_here(home) ? NULL : find_here(ws, home, conn);
 }
 
-void bell_ws_set_user(struct bell_ws_server *ws, bell_conn conn, void *user)
+/* Where its user pointer is, NULL for a stale handle or on another thread. */
+static void **user_of(const struct bell_ws_server *ws, bell_conn conn)
 {
     struct bell_connection *c = find_mine(ws, conn);
     if (c != NULL) {
-        c->u.ws.user = user;
+        return &c->u.ws.user;
+    }
+    struct bell_server_loop *home = home_of(ws, conn);
+    c = home == NULL || !is_here(home) ? NULL : find_connecting(ws, home, conn);
+    return c == NULL ? NULL : &c->u.connect->user;
+}
+
+void bell_ws_set_user(struct bell_ws_server *ws, bell_conn conn, void *user)
+{
+    void **place = user_of(ws, conn);
+    if (place != NULL) {
+        *place = user;
     }
 }
 
 void *bell_ws_get_user(struct bell_ws_server *ws, bell_conn conn)
 {
-    const struct bell_connection *c = find_mine(ws, conn);
-    return c == NULL ? NULL : c->u.ws.user;
+    void **place = user_of(ws, conn);
+    return place == NULL ? NULL : *place;
 }
 
 size_t bell_ws_queued_bytes(struct bell_ws_server *ws, bell_conn conn)

@@ -129,6 +129,9 @@ void bell_ws_server_destroy(struct bell_ws_server *ws)
     if (ws == NULL) {
         return;
     }
+    if (ws->is_client && ws->io != NULL) {
+        bell_io_server_remove_client(ws->io, ws);
+    }
     bell_ws_server_unbind(ws);
     for (size_t i = 0; i < ws->guard_count; i++) {
         bell_guard_destroy(ws->guards[i]);
@@ -140,9 +143,9 @@ void bell_ws_server_destroy(struct bell_ws_server *ws)
 bell_status bell_ws_server_add_guard(struct bell_ws_server *ws, struct bell_guard *guard)
 {
     bool has_started = ws->io != NULL && ws->io->phase != BELL_IO_NEW;
-    if (has_started || ws->guard_count == BELL_WS_MAX_GUARDS) {
+    if (ws->is_client || has_started || ws->guard_count == BELL_WS_MAX_GUARDS) {
         bell_guard_destroy(guard);
-        return has_started ? BELL_ESTATE : BELL_ELIMIT;
+        return ws->is_client || has_started ? BELL_ESTATE : BELL_ELIMIT;
     }
     ws->guards[ws->guard_count++] = guard;
     return BELL_OK;

@@ -8,6 +8,7 @@
 #include "bell/server/io_server_internal.h"
 #include "bell/server/ws_packer.h"
 #include "bell/ws/assembler.h"
+#include "bell/ws/frame.h"
 #include "bell/topic/topic.h"
 #include "bell/ws_server.h"
 
@@ -20,7 +21,11 @@ enum {
     BELL_WS_MAX_SUBPROTOCOLS = 64,
     /* Messages of other threads that wait for one loop; one alone may be larger. */
     BELL_WS_MAX_MAIL_BYTES = 64 * 1024 * 1024,
+    BELL_WS_MAX_REQUEST_BYTES = 64 * 1024, /* of a client */
+    BELL_WS_KEY_STOCK = 256,
 };
+
+struct bell_ws_connect;
 
 /* What one loop holds for one WebSocket server. */
 struct bell_ws_loop {
@@ -33,6 +38,10 @@ struct bell_ws_loop {
     atomic_uint_fast32_t subscriptions[BELL_WS_TOPIC_FILTER];
     atomic_uint_fast64_t connections;
     struct bell_ws_packer packer; /* loop thread */
+    /* Of a client, loop thread: masking keys in stock, and the connect whose on_open is running. */
+    uint8_t keys[BELL_WS_KEY_STOCK][BELL_WS_KEY_BYTES];
+    uint32_t keys_left;
+    const struct bell_ws_connect *opening; /* (borrowed) NULL when none is */
 };
 
 struct bell_ws_server {
@@ -46,6 +55,13 @@ struct bell_ws_server {
     struct bell_io_server *io;  /* (borrowed) NULL until an I/O server is made */
     struct bell_ws_loop *loops; /* (owned) one per loop of io */
     uint32_t loop_count;
+    /* Of a client (ws_client.h). */
+    bool is_client;
+    uint32_t connect_timeout_ms;
+    uint32_t max_head_bytes;
+    uint32_t max_header_count;
+    atomic_uint_fast32_t next_loop;
+    struct bell_ws_server *next_client; /* of the I/O server's list */
 };
 
 /* The I/O server is made: room per loop. BELL_ENOMEM, BELL_ESTATE bound to one already. */

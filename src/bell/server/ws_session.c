@@ -1,5 +1,6 @@
 #include "bell/server/ws_session.h"
 
+#include "base/random.h"
 #include "bell/net/blob.h"
 #include "bell/server/connection.h"
 #include "bell/server/guard_internal.h"
@@ -88,9 +89,53 @@ static void mark_check(struct bell_connection *c)
     }
 }
 
+/* Small frames of a client are masked on the stack: they are copied into the queue anyway. */
+enum { MASKED_ON_STACK_BYTES = 1024 };
+
+/* Section 5.3: a new key for each frame, which nobody can foresee; a system call for many. */
+static const uint8_t *masking_key(struct bell_ws_loop *loop)
+{
+    if (loop->keys_left == 0) {
+        bell_random_fill(loop->keys, sizeof loop->keys);
+        loop->keys_left = BELL_WS_KEY_STOCK;
+    }
+    return loop->keys[--loop->keys_left];
+}
+
+static size_t masked_write(char *out, struct bell_connection *c, enum bell_ws_opcode opcode,
+                           bell_slice payload, bool is_deflated)
+{
+    size_t n = bell_ws_encoder_write_frame(out, opcode, payload, masking_key(ws_loop_of(c)));
+    if (is_deflated) {
+        bell_ws_encoder_mark_deflated(out);
+    }
+    return n;
+}
+
+static bell_status masked_queue(struct bell_connection *c, enum bell_ws_opcode opcode,
+                                bell_slice payload, bool is_deflated)
+{
+    char small[MASKED_ON_STACK_BYTES + BELL_WS_HEADER_MAX_BYTES];
+    if (payload.n <= MASKED_ON_STACK_BYTES) {
+        size_t n = masked_write(small, c, opcode, payload, is_deflated);
+        return bell_stream_send(&c->stream, bell_slice_make(small, n), bell_slice_make(NULL, 0));
+    }
+    struct bell_blob *frame = bell_blob_create(payload.n + BELL_WS_HEADER_MAX_BYTES);
+    if (frame == NULL) {
+        return BELL_ENOMEM;
+    }
+    frame->size = masked_write(frame->bytes, c, opcode, payload, is_deflated);
+    bell_status st = bell_stream_send_blob(&c->stream, frame);
+    bell_blob_unref(frame);
+    return st;
+}
+
 static bell_status frame_queue(struct bell_connection *c, enum bell_ws_opcode opcode,
                                bell_slice payload, bool is_deflated)
 {
+    if (c->u.ws.server->is_client) {
+        return masked_queue(c, opcode, payload, is_deflated);
+    }
     char header[BELL_WS_HEADER_MAX_BYTES];
     size_t n = bell_ws_encoder_write_header(header, opcode, true, payload.n, NULL);
     if (is_deflated) {
@@ -131,6 +176,9 @@ bell_status bell_ws_session_send_frame(struct bell_connection *c, struct bell_bl
 {
     enum bell_ws_opcode opcode;
     bell_slice data = bell_ws_encoder_payload(bell_slice_make(frame->bytes, frame->size), &opcode);
+    if (c->u.ws.server->is_client) {
+        return bell_ws_session_send(c, (bell_message_type)opcode, data); /* under its own mask */
+    }
     if (bell_ws_packer_wants(c, data.n) && c->u.ws.state == BELL_WS_OPEN) {
         if (variants == NULL || c->u.ws.deflate.server_keeps) {
             return bell_ws_session_send(c, (bell_message_type)opcode, data);
@@ -359,6 +407,8 @@ static bool on_close(uint16_t code, bell_slice reason, void *user)
         /* Section 5.5.1: the answer typically echoes the code. */
         was_told = close_frame_queue(c, code, bell_slice_make(NULL, 0)) == BELL_OK;
     }
+    /* Section 7.1.1: the server is to close first. */
+    c->stream.ends_last = ws->server->is_client;
     session_end(c, &event, !was_told);
     return false;
 }
@@ -488,7 +538,7 @@ void bell_ws_session_begin(struct bell_connection *c, struct bell_ws_server *ser
     ws->state = BELL_WS_OPEN;
     ws->ping_ms = (uint32_t)c->stream.loop->now_ms;
     bell_out_queue_keep(&c->stream.out);
-    bell_ws_assembler_init(&ws->assembler, BELL_WS_SERVER);
+    bell_ws_assembler_init(&ws->assembler, server->is_client ? BELL_WS_CLIENT : BELL_WS_SERVER);
     if (deflate.server_bits != 0) {
         bell_ws_assembler_allow_deflate(&ws->assembler);
     }

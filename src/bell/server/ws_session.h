@@ -37,7 +37,8 @@ struct bell_ws_session {
     struct bell_topic_list topics;
     struct bell_ws_contexts *contexts; /* (owned) NULL without context takeover, and until used */
     uint32_t ping_ms;              /* when the last Ping of ours went out, or the session began */
-    bell_ws_deflate_terms deflate; /* what was agreed on about compression */
+    bell_ws_deflate_terms deflate; /* what was agreed on about compression, as if we were the
+                                      server: a client's are mirrored */
     union {
         int8_t doom;    /* DOOMED: bell_status, why */
         uint8_t closer; /* CLOSING: bell_close_origin of our Close frame */
@@ -46,7 +47,8 @@ struct bell_ws_session {
     bool is_above_mark : 1; /* the queue has passed half of its limit: receiving pauses */
 };
 
-/* The 101 is queued: starts the session in c->u.ws, tells guards and component, reads on in rest.
+/* The 101 is queued, or has come (a client's; request is NULL): starts the session in c->u.ws,
+ * tells guards and component, reads on in rest.
  */
 void bell_ws_session_begin(struct bell_connection *c, struct bell_ws_server *server,
                            uint8_t subprotocol, bell_ws_deflate_terms deflate,
