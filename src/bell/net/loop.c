@@ -73,6 +73,7 @@ void bell_loop_finish(struct bell_loop *loop)
     bell_mailbox_finish(&loop->mailbox);
     bell_tls_loop_destroy(loop->tls);
     bell_io_destroy(loop->io);
+    bell_out_pool_finish(&loop->pool);
 }
 
 static void flush_dirty(struct bell_loop *loop)

@@ -11,6 +11,7 @@
 
 #include "bell/net/io.h"
 #include "bell/net/mailbox.h"
+#include "bell/net/out_queue.h"
 #include "bell/net/timer.h"
 #include "bell/status.h"
 
@@ -41,6 +42,7 @@ struct bell_loop {
     struct bell_io *io; /* (owned) */
     struct bell_timer_wheel timers;
     struct bell_mailbox mailbox;
+    struct bell_out_pool pool;       /* of its streams\' queues */
     uint64_t now_ms;                 /* monotonic, of this turn */
     int64_t now_s;                   /* wall clock, of this turn: seconds since 1970 */
     struct bell_stream *dirty;       /* (borrowed) streams with something new to send */

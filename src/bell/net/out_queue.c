@@ -6,34 +6,118 @@
 #include <assert.h>
 
 struct bell_out_node {
-    struct bell_out_node *next; /* (owned) in the ring */
-    struct bell_blob *blob;     /* (owned) one reference */
-    size_t sent_bytes;          /* of the blob; 0 but for the first node */
-    uint32_t frames;            /* that end in this blob */
+    struct bell_out_node *next; /* (owned) in the ring; of free ones: the next, or NULL */
+    struct bell_blob *blob;     /* (owned) one reference; NULL: the bytes lie behind this struct */
+    char *bytes;                /* the first that has not been sent */
+    size_t left_bytes;          /* so many from there */
+    size_t room_bytes;          /* behind those, for the next frames of this turn */
+    uint32_t frames;            /* that end here */
+    uint8_t kind;               /* enum kind */
+    bool is_begun;              /* partly sent */
     bool is_kept;               /* not dropped by drop_unsent; so are those before it */
 };
 
-/*
- * A copied frame that is alone gets a blob with room behind it for the frames of the same turn, as
- * large as malloc still gives from its quick lists; once there is a second blob a queue is forming
- * and it gets more.
- */
-enum { FIRST_BLOB_BYTES = 960, NEXT_BLOB_BYTES = 4096, SHARE_FROM_BYTES = 512 };
+/* Where a node's memory goes when it has been sent. */
+enum kind { KIND_SHARED, KIND_CHUNK, KIND_LONG };
 
-static struct bell_out_node *node_append(struct bell_out_queue *q, struct bell_blob *blob)
+/*
+ * A chunk has room for a frame of 1 KiB, or for small ones of one turn. The size is an odd number
+ * of cache lines, so that the beginnings of many chunks do not meet in the same few sets of a
+ * cache. What does not fit, and what comes when a queue is forming, gets blocks of their own.
+ */
+enum { CHUNK_BYTES = 17 * 64, LONG_BYTES = 4096, SHARE_FROM_BYTES = 512 };
+
+/* What a loop keeps: 272 KiB and 64 KiB. */
+enum { KEPT_CHUNKS = 256, KEPT_SHARED = 1024 };
+
+static_assert(sizeof(struct bell_out_node) <= 64, "one for each receiver of a shared frame");
+
+/* ---- nodes ---- */
+
+static struct bell_out_node *take_free(struct bell_out_free *list)
 {
-    struct bell_out_node *node = bell_mem_alloc(sizeof *node);
-    if (node == NULL) {
-        return NULL;
+    struct bell_out_node *node = list->first;
+    if (node != NULL) {
+        list->first = node->next;
+        list->count--;
     }
-    *node = (struct bell_out_node){.next = node, .blob = blob};
-    if (q->tail != NULL) {
-        node->next = q->tail->next;
-        q->tail->next = node;
-    }
-    q->tail = node;
     return node;
 }
+
+static void give_back(struct bell_out_free *list, struct bell_out_node *node, uint32_t most)
+{
+    if (list->count == most) {
+        bell_mem_free(node);
+        return;
+    }
+    node->next = list->first;
+    list->first = node;
+    list->count++;
+}
+
+static void free_all(struct bell_out_free *list)
+{
+    struct bell_out_node *node;
+    while ((node = take_free(list)) != NULL) {
+        bell_mem_free(node);
+    }
+}
+
+void bell_out_pool_finish(struct bell_out_pool *pool)
+{
+    free_all(&pool->chunks);
+    free_all(&pool->shared);
+}
+
+static struct bell_out_node *shared_create(struct bell_out_pool *pool, struct bell_blob *blob)
+{
+    struct bell_out_node *node = take_free(&pool->shared);
+    if (node == NULL && (node = bell_mem_alloc(sizeof *node)) == NULL) {
+        return NULL;
+    }
+    *node = (struct bell_out_node){.blob = bell_blob_ref(blob),
+                                   .bytes = blob->bytes,
+                                   .left_bytes = blob->size,
+                                   .frames = 1,
+                                   .kind = KIND_SHARED};
+    return node;
+}
+
+/* An empty one with room for bytes at least. */
+static struct bell_out_node *private_create(struct bell_out_pool *pool, size_t bytes,
+                                            bool is_forming)
+{
+    enum { CHUNK_ROOM = CHUNK_BYTES - sizeof(struct bell_out_node) };
+    enum kind kind = bytes <= CHUNK_ROOM && !is_forming ? KIND_CHUNK : KIND_LONG;
+    size_t room = kind == KIND_CHUNK ? CHUNK_ROOM : bytes < LONG_BYTES ? LONG_BYTES : bytes;
+    struct bell_out_node *node = kind == KIND_CHUNK ? take_free(&pool->chunks) : NULL;
+    size_t size;
+    if (node == NULL &&
+        (!bell_size_add(sizeof *node, room, &size) || (node = bell_mem_alloc(size)) == NULL)) {
+        return NULL;
+    }
+    *node = (struct bell_out_node){
+        .bytes = (char *)(node + 1), .room_bytes = room, .kind = (uint8_t)kind};
+    return node;
+}
+
+static void node_free(struct bell_out_pool *pool, struct bell_out_node *node)
+{
+    switch ((enum kind)node->kind) {
+    case KIND_SHARED:
+        bell_blob_unref(node->blob);
+        give_back(&pool->shared, node, KEPT_SHARED);
+        break;
+    case KIND_CHUNK:
+        give_back(&pool->chunks, node, KEPT_CHUNKS);
+        break;
+    case KIND_LONG:
+        bell_mem_free(node);
+        break;
+    }
+}
+
+/* ---- the ring ---- */
 
 static struct bell_out_node *head_of(const struct bell_out_queue *q)
 {
@@ -47,12 +131,17 @@ static struct bell_out_node *next_of(const struct bell_out_queue *q,
     return node == q->tail ? NULL : node->next;
 }
 
-static size_t left_of(const struct bell_out_node *node)
+static void append(struct bell_out_queue *q, struct bell_out_node *node)
 {
-    return node->blob->size - node->sent_bytes;
+    node->next = node;
+    if (q->tail != NULL) {
+        node->next = q->tail->next;
+        q->tail->next = node;
+    }
+    q->tail = node;
 }
 
-static void head_remove(struct bell_out_queue *q)
+static void head_remove(struct bell_out_pool *pool, struct bell_out_queue *q)
 {
     struct bell_out_node *node = head_of(q);
     if (node == q->tail) {
@@ -62,14 +151,13 @@ static void head_remove(struct bell_out_queue *q)
     }
     assert(q->frames >= node->frames);
     q->frames -= node->frames;
-    bell_blob_unref(node->blob);
-    bell_mem_free(node);
+    node_free(pool, node);
 }
 
-void bell_out_queue_finish(struct bell_out_queue *q)
+void bell_out_queue_finish(struct bell_out_pool *pool, struct bell_out_queue *q)
 {
     while (q->tail != NULL) {
-        head_remove(q);
+        head_remove(pool, q);
     }
     q->bytes = 0;
 }
@@ -79,100 +167,110 @@ bool bell_out_queue_is_empty(const struct bell_out_queue *q)
     return q->tail == NULL;
 }
 
+/* ---- in ---- */
+
 static bool fits(const struct bell_out_queue *q, size_t more)
 {
     return more <= UINT32_MAX - q->bytes;
 }
 
-static bool tail_has_room(const struct bell_out_queue *q, size_t need)
+bell_status bell_out_queue_reserve(struct bell_out_pool *pool, struct bell_out_queue *q,
+                                   size_t size, char **out)
 {
-    if (q->tail == NULL || q->tail->is_kept) {
-        return false;
-    }
-    const struct bell_blob *b = q->tail->blob;
-    return b->capacity - b->size >= need && bell_blob_is_private(b);
-}
-
-static void blob_append(struct bell_blob *b, bell_slice s)
-{
-    if (s.n > 0) {
-        memcpy(b->bytes + b->size, s.p, s.n);
-        b->size += s.n;
-    }
-}
-
-bell_status bell_out_queue_copy(struct bell_out_queue *q, bell_slice head, bell_slice payload)
-{
-    size_t need;
-    if (!bell_size_add(head.n, payload.n, &need) || !fits(q, need)) {
+    if (!fits(q, size)) {
         return BELL_ENOMEM;
     }
-    if (!tail_has_room(q, need)) {
-        size_t capacity = q->tail == NULL ? FIRST_BLOB_BYTES : NEXT_BLOB_BYTES;
-        struct bell_blob *b = bell_blob_create(need > capacity ? need : capacity);
-        if (b == NULL) {
+    struct bell_out_node *node = q->tail;
+    if (node == NULL || node->room_bytes < size) {
+        node = private_create(pool, size, node != NULL && node->kind != KIND_SHARED);
+        if (node == NULL) {
             return BELL_ENOMEM;
         }
-        if (node_append(q, b) == NULL) {
-            bell_blob_unref(b);
-            return BELL_ENOMEM;
-        }
+        append(q, node);
     }
-    blob_append(q->tail->blob, head);
-    blob_append(q->tail->blob, payload);
-    q->tail->frames++;
+    *out = node->bytes + node->left_bytes;
+    node->left_bytes += size;
+    node->room_bytes -= size;
+    node->frames++;
     q->frames++;
-    q->bytes += (uint32_t)need;
+    q->bytes += (uint32_t)size;
     return BELL_OK;
 }
 
-bell_status bell_out_queue_share(struct bell_out_queue *q, struct bell_blob *blob)
+bell_status bell_out_queue_copy(struct bell_out_pool *pool, struct bell_out_queue *q,
+                                bell_slice head, bell_slice payload)
+{
+    char *to;
+    size_t need;
+    if (!bell_size_add(head.n, payload.n, &need) ||
+        bell_out_queue_reserve(pool, q, need, &to) != BELL_OK) {
+        return BELL_ENOMEM;
+    }
+    if (head.n > 0) {
+        memcpy(to, head.p, head.n);
+    }
+    if (payload.n > 0) {
+        memcpy(to + head.n, payload.p, payload.n);
+    }
+    return BELL_OK;
+}
+
+bell_status bell_out_queue_share(struct bell_out_pool *pool, struct bell_out_queue *q,
+                                 struct bell_blob *blob)
 {
     /* Behind others a small frame is cheaper copied than gathered as a piece of its own. */
     if (q->tail != NULL && blob->size < SHARE_FROM_BYTES) {
-        return bell_out_queue_copy(q, bell_slice_make(blob->bytes, blob->size), BELL_LIT(""));
+        return bell_out_queue_copy(pool, q, bell_slice_make(blob->bytes, blob->size), BELL_LIT(""));
     }
-    struct bell_out_node *node = fits(q, blob->size) ? node_append(q, blob) : NULL;
+    struct bell_out_node *node = fits(q, blob->size) ? shared_create(pool, blob) : NULL;
     if (node == NULL) {
         return BELL_ENOMEM;
     }
-    (void)bell_blob_ref(blob);
-    node->frames = 1;
+    append(q, node);
     q->frames++;
     q->bytes += (uint32_t)blob->size;
     return BELL_OK;
 }
 
+/* ---- out ---- */
+
 int bell_out_queue_gather(const struct bell_out_queue *q, struct iovec *pieces, int max)
 {
     int count = 0;
     for (const struct bell_out_node *n = head_of(q); n != NULL && count < max; n = next_of(q, n)) {
-        pieces[count++] =
-            (struct iovec){.iov_base = n->blob->bytes + n->sent_bytes, .iov_len = left_of(n)};
+        pieces[count++] = (struct iovec){.iov_base = n->bytes, .iov_len = n->left_bytes};
     }
     return count;
 }
 
-void bell_out_queue_consume(struct bell_out_queue *q, size_t count)
+void bell_out_queue_consume(struct bell_out_pool *pool, struct bell_out_queue *q, size_t count)
 {
     assert(count <= q->bytes);
     q->bytes -= (uint32_t)count;
     struct bell_out_node *head;
     while ((head = head_of(q)) != NULL) {
-        size_t left = left_of(head);
-        if (count < left) {
-            head->sent_bytes += count;
+        if (count < head->left_bytes) {
+            head->bytes += count;
+            head->left_bytes -= count;
+            head->is_begun = head->is_begun || count > 0;
             return;
         }
-        count -= left;
-        head_remove(q);
+        count -= head->left_bytes;
+        head_remove(pool, q);
     }
+}
+
+/* Nothing is put behind what is kept: that may be dropped. */
+static void keep(struct bell_out_node *node)
+{
+    node->is_kept = true;
+    node->room_bytes = 0;
 }
 
 void bell_out_queue_keep(struct bell_out_queue *q)
 {
     for (struct bell_out_node *n = head_of(q); n != NULL; n = next_of(q, n)) {
-        n->is_kept = true;
+        keep(n);
     }
 }
 
@@ -184,7 +282,7 @@ bool bell_out_queue_is_kept(const struct bell_out_queue *q)
 void bell_out_queue_keep_first(struct bell_out_queue *q, int pieces)
 {
     for (struct bell_out_node *n = head_of(q); n != NULL && pieces > 0; n = next_of(q, n)) {
-        n->is_kept = true;
+        keep(n);
         pieces--;
     }
 }
@@ -192,23 +290,23 @@ void bell_out_queue_keep_first(struct bell_out_queue *q, int pieces)
 void bell_out_queue_keep_bytes(struct bell_out_queue *q, size_t bytes)
 {
     for (struct bell_out_node *n = head_of(q); n != NULL && bytes > 0; n = next_of(q, n)) {
-        n->is_kept = true;
-        bytes -= left_of(n) < bytes ? left_of(n) : bytes;
+        keep(n);
+        bytes -= n->left_bytes < bytes ? n->left_bytes : bytes;
     }
 }
 
-void bell_out_queue_drop_unsent(struct bell_out_queue *q)
+void bell_out_queue_drop_unsent(struct bell_out_pool *pool, struct bell_out_queue *q)
 {
     struct bell_out_queue kept = {0};
-    /* Blobs are kept whole: none of the frames in them is cut. */
-    for (struct bell_out_node *n = head_of(q); n != NULL && (n->is_kept || n->sent_bytes > 0);
+    /* Nodes are kept whole: none of the frames in them is cut. */
+    for (struct bell_out_node *n = head_of(q); n != NULL && (n->is_kept || n->is_begun);
          n = next_of(q, n)) {
         kept.tail = n;
-        kept.bytes += (uint32_t)left_of(n);
+        kept.bytes += (uint32_t)n->left_bytes;
         kept.frames += n->frames;
     }
     if (kept.tail == NULL) {
-        bell_out_queue_finish(q);
+        bell_out_queue_finish(pool, q);
         return;
     }
     struct bell_out_node *head = head_of(q);
@@ -218,8 +316,7 @@ void bell_out_queue_drop_unsent(struct bell_out_queue *q)
     *q = kept;
     while (rest != NULL) {
         struct bell_out_node *next = rest->next;
-        bell_blob_unref(rest->blob);
-        bell_mem_free(rest);
+        node_free(pool, rest);
         rest = next;
     }
 }

@@ -1,9 +1,10 @@
 /*
  * Out queue: what waits to be sent to one peer, in order.
  *
- * Frames come whole. Small ones that only this peer gets are put together in one blob; shared ones
- * are queued by reference. An empty queue holds no memory; a full one 4 GiB. Belongs to its
- * stream's loop thread.
+ * Frames come whole. Small ones that only this peer gets are put together in one piece of memory;
+ * shared ones are queued by reference. An empty queue holds no memory; a full one 4 GiB. Most
+ * queues live for one turn of their loop, which is why it keeps some of their memory in a pool.
+ * Belongs to its stream's loop thread; so does the pool.
  */
 #ifndef BELL_NET_OUT_QUEUE_H
 #define BELL_NET_OUT_QUEUE_H
@@ -25,20 +26,39 @@ struct bell_out_queue {
     uint32_t frames;            /* waiting or partly sent */
 };
 
-void bell_out_queue_finish(struct bell_out_queue *q);
+/* Memory that is free. */
+struct bell_out_free {
+    struct bell_out_node *first; /* (owned) and so all of the list */
+    uint32_t count;
+};
+
+/* What queues use again; 336 KiB at most. All 0 at first. */
+struct bell_out_pool {
+    struct bell_out_free chunks; /* for copied frames */
+    struct bell_out_free shared; /* for frames that many get */
+};
+
+void bell_out_pool_finish(struct bell_out_pool *pool);
+
+void bell_out_queue_finish(struct bell_out_pool *pool, struct bell_out_queue *q);
 bool bell_out_queue_is_empty(const struct bell_out_queue *q);
 /*
  * Appends head and payload as one frame, copied. BELL_ENOMEM: nothing was appended, for want of
  * memory or since it would be 4 GiB.
  */
-BELL_NODISCARD bell_status bell_out_queue_copy(struct bell_out_queue *q, bell_slice head,
-                                               bell_slice payload);
+BELL_NODISCARD bell_status bell_out_queue_copy(struct bell_out_pool *pool, struct bell_out_queue *q,
+                                               bell_slice head, bell_slice payload);
+/* The same without the bytes: the caller writes all size bytes at *out before its next call. */
+BELL_NODISCARD bell_status bell_out_queue_reserve(struct bell_out_pool *pool,
+                                                  struct bell_out_queue *q, size_t size,
+                                                  char **out);
 /* Appends a shared frame: takes a reference of its own. BELL_ENOMEM. */
-BELL_NODISCARD bell_status bell_out_queue_share(struct bell_out_queue *q, struct bell_blob *blob);
+BELL_NODISCARD bell_status bell_out_queue_share(struct bell_out_pool *pool,
+                                                struct bell_out_queue *q, struct bell_blob *blob);
 /* The first bytes to send, at most max pieces. Returns the count. Valid until the next call. */
 int bell_out_queue_gather(const struct bell_out_queue *q, struct iovec *pieces, int max);
 /* So many bytes of what was gathered have been taken. */
-void bell_out_queue_consume(struct bell_out_queue *q, size_t count);
+void bell_out_queue_consume(struct bell_out_pool *pool, struct bell_out_queue *q, size_t count);
 /* What waits now is kept by later drops: the peer needs it to understand anything behind it. */
 void bell_out_queue_keep(struct bell_out_queue *q);
 /* Nothing waits but what is kept, or nothing at all. */
@@ -48,9 +68,9 @@ void bell_out_queue_keep_first(struct bell_out_queue *q, int pieces);
 /* The same for the first so many bytes. */
 void bell_out_queue_keep_bytes(struct bell_out_queue *q, size_t bytes);
 /*
- * Drops everything behind the blob that is partly sent and behind what is kept, so that what
+ * Drops everything behind the memory that is partly sent and behind what is kept, so that what
  * follows begins at a frame boundary.
  */
-void bell_out_queue_drop_unsent(struct bell_out_queue *q);
+void bell_out_queue_drop_unsent(struct bell_out_pool *pool, struct bell_out_queue *q);
 
 #endif

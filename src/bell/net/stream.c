@@ -97,7 +97,7 @@ static void close_now(struct bell_stream *s)
     assert(s->state != BELL_STREAM_CLOSED);
     s->state = BELL_STREAM_CLOSED;
     bell_io_close(s->loop->io, &s->io);
-    bell_out_queue_finish(&s->out);
+    bell_out_queue_finish(&s->loop->pool, &s->out);
     if (s->tls != NULL) {
         bell_stream_tls_finish(s);
     }
@@ -143,7 +143,19 @@ bell_status bell_stream_send(struct bell_stream *s, bell_slice head, bell_slice 
     if (!may_send(s)) {
         return BELL_ECLOSED;
     }
-    bell_status st = bell_out_queue_copy(&s->out, head, payload);
+    bell_status st = bell_out_queue_copy(&s->loop->pool, &s->out, head, payload);
+    if (st == BELL_OK) {
+        bell_stream_mark_dirty(s);
+    }
+    return st;
+}
+
+bell_status bell_stream_reserve(struct bell_stream *s, size_t size, char **out)
+{
+    if (!may_send(s)) {
+        return BELL_ECLOSED;
+    }
+    bell_status st = bell_out_queue_reserve(&s->loop->pool, &s->out, size, out);
     if (st == BELL_OK) {
         bell_stream_mark_dirty(s);
     }
@@ -155,7 +167,7 @@ bell_status bell_stream_send_blob(struct bell_stream *s, struct bell_blob *blob)
     if (!may_send(s)) {
         return BELL_ECLOSED;
     }
-    bell_status st = bell_out_queue_share(&s->out, blob);
+    bell_status st = bell_out_queue_share(&s->loop->pool, &s->out, blob);
     if (st == BELL_OK) {
         bell_stream_mark_dirty(s);
     }
@@ -181,7 +193,7 @@ void bell_stream_drop_unsent(struct bell_stream *s)
     } else if (s->is_sending && !s->io.is_send_waiting) {
         bell_out_queue_keep_first(&s->out, BELL_IO_MAX_PIECES);
     }
-    bell_out_queue_drop_unsent(&s->out);
+    bell_out_queue_drop_unsent(&s->loop->pool, &s->out);
 }
 
 static void all_sent(struct bell_stream *s)
@@ -220,7 +232,7 @@ static void taken(struct bell_stream *s, size_t n)
     if (s->tls != NULL) {
         n = bell_tls_session_taken(s->tls, n);
     }
-    bell_out_queue_consume(&s->out, n);
+    bell_out_queue_consume(&s->loop->pool, &s->out, n);
     if (has_all_sent(s)) {
         all_sent(s);
     } else {

@@ -106,6 +106,9 @@ void bell_stream_receive(struct bell_stream *s, bool on);
 BELL_NODISCARD bell_status bell_stream_send(struct bell_stream *s, bell_slice head,
                                             bell_slice payload);
 BELL_NODISCARD bell_status bell_stream_send_blob(struct bell_stream *s, struct bell_blob *blob);
+/* Room for a frame at the end of the queue: the caller writes all size bytes at *out before its
+ * next call. Else as bell_stream_send. */
+BELL_NODISCARD bell_status bell_stream_reserve(struct bell_stream *s, size_t size, char **out);
 /*
  * The end of our half: what is queued goes out, then the peer is told, then the stream waits for
  * the peer's end and closes. (With ends_last the peer is not told: that it ends is only waited

@@ -72,7 +72,7 @@ static void fail(struct bell_stream *s)
 {
     static struct bell_log_limit limit;
     bell_log_limited(&limit, BELL_LOG_DEBUG, "TLS failed why=\"%s\"", bell_tls_session_why(s->tls));
-    bell_out_queue_finish(&s->out); /* it cannot go any more */
+    bell_out_queue_finish(&s->loop->pool, &s->out); /* it cannot go any more */
     s->handler->on_end(s, BELL_EPROTO);
 }
 

@@ -56,7 +56,8 @@ struct bell_tls_session {
 };
 
 struct bell_tls_loop {
-    BIO *bio; /* (owned) one reference, each session has others */
+    struct bell_out_pool *pool; /* (borrowed) of the loop: for wire queues */
+    BIO *bio;                   /* (owned) one reference, each session has others */
     BIO_METHOD *method;
     struct bell_tls_session *current; /* (borrowed) the one at work */
     bell_slice in;                    /* (borrowed) what it may read */
@@ -86,10 +87,11 @@ static int on_bio_write(BIO *bio, const char *bytes, int size)
     struct bell_tls_loop *home = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
     struct bell_out_queue *wire = &home->current->wire;
-    bell_status st = (size_t)size > WIRE_MAX_BYTES - (size_t)wire->bytes
-                         ? BELL_ENOMEM
-                         : bell_out_queue_copy(wire, bell_slice_make(bytes, (size_t)size),
-                                               bell_slice_make(NULL, 0));
+    bell_status st =
+        (size_t)size > WIRE_MAX_BYTES - (size_t)wire->bytes
+            ? BELL_ENOMEM
+            : bell_out_queue_copy(home->pool, wire, bell_slice_make(bytes, (size_t)size),
+                                  bell_slice_make(NULL, 0));
     if (st != BELL_OK) {
         home->failure = st;
         return -1;
@@ -105,13 +107,14 @@ static long on_bio_control(BIO *bio, int what, long number, void *pointer)
     return what == BIO_CTRL_FLUSH;
 }
 
-static struct bell_tls_loop *loop_create(void)
+static struct bell_tls_loop *loop_create(struct bell_out_pool *pool)
 {
     /* Not zeroed: the pages of plain should not be touched before they are needed. */
     struct bell_tls_loop *home = bell_mem_alloc(sizeof *home);
     if (home == NULL) {
         return NULL;
     }
+    home->pool = pool;
     home->current = NULL;
     home->in = bell_slice_make(NULL, 0);
     home->bio = NULL;
@@ -150,7 +153,7 @@ void bell_tls_loop_destroy(struct bell_tls_loop *home)
 static bell_status session_create(struct bell_loop *loop, SSL_CTX *context,
                                   struct bell_tls_session **out)
 {
-    if (loop->tls == NULL && (loop->tls = loop_create()) == NULL) {
+    if (loop->tls == NULL && (loop->tls = loop_create(&loop->pool)) == NULL) {
         return BELL_ENOMEM;
     }
     struct bell_tls_session *session = bell_mem_zalloc(sizeof *session);
@@ -209,7 +212,7 @@ void bell_tls_session_destroy(struct bell_tls_session *session)
     if (session != NULL) {
         SSL_free(session->ssl);
         handshake_destroy(session->handshake);
-        bell_out_queue_finish(&session->wire);
+        bell_out_queue_finish(session->home->pool, &session->wire);
         bell_mem_free(session);
     }
 }
@@ -452,7 +455,7 @@ const struct bell_out_queue *bell_tls_session_wire(const struct bell_tls_session
 
 size_t bell_tls_session_taken(struct bell_tls_session *session, size_t n)
 {
-    bell_out_queue_consume(&session->wire, n);
+    bell_out_queue_consume(session->home->pool, &session->wire, n);
     uint32_t lead = n < session->lead_bytes ? (uint32_t)n : session->lead_bytes;
     session->lead_bytes -= lead;
     n -= lead;

@@ -33,6 +33,33 @@ void bell_ws_options_init_sized(bell_ws_options *options, size_t options_bytes)
     bell_versioned_write(options, options_bytes, &DEFAULTS, sizeof DEFAULTS);
 }
 
+/* ---- the mark above which who does not read is not read ---- */
+
+/* Two receives: with less, a quick peer whose answers go out once a turn would stop and go. */
+enum { HIGH_MARK_MAX_BYTES = 512 * 1024 };
+
+/* One receive and the headers of its echo: what may still come behind the mark. */
+enum { ROOM_ABOVE_MARK_BYTES = BELL_STREAM_MAX_RECEIVE_BYTES + 8 * 1024 };
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/*
+ * Half of the bytes, but no more than keeps a quick peer going: a limit may be large for the sake
+ * of one large message, and many who do not read must not fill it each. And the answers to what one
+ * receive brings must still fit; hence of the messages only a quarter, tiny ones come by the ten
+ * thousands.
+ */
+static size_t mark_bytes(const bell_ws_options *o)
+{
+    size_t mark = smaller(o->max_queue_bytes / 2, HIGH_MARK_MAX_BYTES);
+    return o->max_queue_bytes > ROOM_ABOVE_MARK_BYTES
+               ? smaller(mark, o->max_queue_bytes - ROOM_ABOVE_MARK_BYTES)
+               : mark;
+}
+
 /* ---- life ---- */
 
 static void subprotocols_free(struct bell_ws_server *ws)
@@ -114,6 +141,8 @@ bell_status bell_ws_server_create_sized(const struct bell_component *component,
     ws->component = callbacks;
     ws->options = *o;
     ws->limits = (bell_ws_limits){o->max_frame_bytes, o->max_message_bytes};
+    ws->mark_bytes = mark_bytes(o);
+    ws->mark_messages = o->max_queue_messages / 4;
     bell_status st = subprotocols_copy(ws, o);
     if (st != BELL_OK) {
         bell_ws_server_destroy(ws);

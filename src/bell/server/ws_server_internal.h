@@ -47,7 +47,9 @@ struct bell_ws_loop {
 struct bell_ws_server {
     struct bell_component component;
     bell_ws_options options;
-    bell_ws_limits limits;    /* the same, for assemblers */
+    bell_ws_limits limits; /* the same, for assemblers */
+    size_t mark_bytes;     /* above either of these in its queue a peer is not read */
+    size_t mark_messages;
     bell_slice *subprotocols; /* (owned) texts too */
     size_t subprotocol_count;
     struct bell_guard *guards[BELL_WS_MAX_GUARDS]; /* (owned) */

@@ -18,36 +18,11 @@ static struct bell_ws_loop *ws_loop_of(const struct bell_connection *c)
 
 /* ---- sending ---- */
 
-/* Two receives: with less, a quick peer whose answers go out once a turn would stop and go. */
-enum { HIGH_MARK_MAX_BYTES = 512 * 1024 };
-
-/* One receive and the headers of its echo: what may still come behind the mark. */
-enum { ROOM_ABOVE_MARK_BYTES = BELL_STREAM_MAX_RECEIVE_BYTES + 8 * 1024 };
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-/*
- * Half of the bytes, but no more than keeps a quick peer going: a limit may be large for the sake
- * of one large message, and many who do not read must not fill it each. And the answers to what one
- * receive brings must still fit; hence of the messages only a quarter, tiny ones come by the ten
- * thousands.
- */
-static size_t mark_bytes(const bell_ws_options *o)
-{
-    size_t mark = smaller(o->max_queue_bytes / 2, HIGH_MARK_MAX_BYTES);
-    return o->max_queue_bytes > ROOM_ABOVE_MARK_BYTES
-               ? smaller(mark, o->max_queue_bytes - ROOM_ABOVE_MARK_BYTES)
-               : mark;
-}
-
 static bool is_above_mark(const struct bell_connection *c)
 {
-    const bell_ws_options *o = &c->u.ws.server->options;
+    const struct bell_ws_server *server = c->u.ws.server;
     const struct bell_out_queue *out = &c->stream.out;
-    return out->bytes > mark_bytes(o) || out->frames > o->max_queue_messages / 4;
+    return out->bytes > server->mark_bytes || out->frames > server->mark_messages;
 }
 
 void bell_ws_session_doom(struct bell_connection *c, bell_status why)
@@ -89,9 +64,6 @@ static void mark_check(struct bell_connection *c)
     }
 }
 
-/* Small frames of a client are masked on the stack: they are copied into the queue anyway. */
-enum { MASKED_ON_STACK_BYTES = 1024 };
-
 /* Section 5.3: a new key for each frame, which nobody can foresee; a system call for many. */
 static const uint8_t *masking_key(struct bell_ws_loop *loop)
 {
@@ -102,46 +74,21 @@ static const uint8_t *masking_key(struct bell_ws_loop *loop)
     return loop->keys[--loop->keys_left];
 }
 
-static size_t masked_write(char *out, struct bell_connection *c, enum bell_ws_opcode opcode,
-                           bell_slice payload, bool is_deflated)
-{
-    size_t n = bell_ws_encoder_write_frame(out, opcode, payload, masking_key(ws_loop_of(c)));
-    if (is_deflated) {
-        bell_ws_encoder_mark_deflated(out);
-    }
-    return n;
-}
-
-static bell_status masked_queue(struct bell_connection *c, enum bell_ws_opcode opcode,
-                                bell_slice payload, bool is_deflated)
-{
-    char small[MASKED_ON_STACK_BYTES + BELL_WS_HEADER_MAX_BYTES];
-    if (payload.n <= MASKED_ON_STACK_BYTES) {
-        size_t n = masked_write(small, c, opcode, payload, is_deflated);
-        return bell_stream_send(&c->stream, bell_slice_make(small, n), bell_slice_make(NULL, 0));
-    }
-    struct bell_blob *frame = bell_blob_create(payload.n + BELL_WS_HEADER_MAX_BYTES);
-    if (frame == NULL) {
-        return BELL_ENOMEM;
-    }
-    frame->size = masked_write(frame->bytes, c, opcode, payload, is_deflated);
-    bell_status st = bell_stream_send_blob(&c->stream, frame);
-    bell_blob_unref(frame);
-    return st;
-}
-
 static bell_status frame_queue(struct bell_connection *c, enum bell_ws_opcode opcode,
                                bell_slice payload, bool is_deflated)
 {
-    if (c->u.ws.server->is_client) {
-        return masked_queue(c, opcode, payload, is_deflated);
+    char *to;
+    const uint8_t *key = c->u.ws.server->is_client ? masking_key(ws_loop_of(c)) : NULL;
+    size_t size = bell_ws_encoder_header_size(payload.n, key != NULL) + payload.n;
+    bell_status st = bell_stream_reserve(&c->stream, size, &to);
+    if (st != BELL_OK) {
+        return st;
     }
-    char header[BELL_WS_HEADER_MAX_BYTES];
-    size_t n = bell_ws_encoder_write_header(header, opcode, true, payload.n, NULL);
+    (void)bell_ws_encoder_write_frame(to, opcode, payload, key);
     if (is_deflated) {
-        bell_ws_encoder_mark_deflated(header);
+        bell_ws_encoder_mark_deflated(to);
     }
-    return bell_stream_send(&c->stream, bell_slice_make(header, n), payload);
+    return BELL_OK;
 }
 
 /* A frame within the limits of the queue. */

@@ -10,6 +10,14 @@
 
 enum { MAX_PIECES = 64 };
 
+static struct bell_out_pool pool;
+
+static void assert_nothing_is_left(void)
+{
+    bell_out_pool_finish(&pool);
+    assert_int_equal(bell_mem_live(), 0);
+}
+
 static void take(struct bell_out_queue *q, size_t count, char *to, size_t *n)
 {
     struct iovec pieces[MAX_PIECES];
@@ -21,7 +29,7 @@ static void take(struct bell_out_queue *q, size_t count, char *to, size_t *n)
         *n += part;
         left -= part;
     }
-    bell_out_queue_consume(q, count - left);
+    bell_out_queue_consume(&pool, q, count - left);
 }
 
 static struct bell_blob *blob(char fill, size_t size)
@@ -50,12 +58,12 @@ static void keeps_order_whatever_is_shared_or_copied_and_however_it_is_taken(voi
             size_t size = (size_t)(rand_r(&seed) % (i % 7 == 0 ? 5000 : 200)) + 1;
             if (rand_r(&seed) % 3 == 0) {
                 struct bell_blob *b = blob(fill, size);
-                assert_int_equal(bell_out_queue_share(&q, b), BELL_OK);
+                assert_int_equal(bell_out_queue_share(&pool, &q, b), BELL_OK);
                 bell_blob_unref(b);
             } else {
                 static char bytes[5001];
                 memset(bytes, fill, size);
-                assert_int_equal(bell_out_queue_copy(&q, bell_slice_make(bytes, 1),
+                assert_int_equal(bell_out_queue_copy(&pool, &q, bell_slice_make(bytes, 1),
                                                      bell_slice_make(bytes, size - 1)),
                                  BELL_OK);
             }
@@ -78,7 +86,7 @@ static void keeps_order_whatever_is_shared_or_copied_and_however_it_is_taken(voi
     }
     free(expected);
     free(got);
-    assert_int_equal(bell_mem_live(), 0);
+    assert_nothing_is_left();
 }
 
 static void a_shared_blob_is_never_written_to(void **state)
@@ -90,15 +98,15 @@ static void a_shared_blob_is_never_written_to(void **state)
     assert_non_null(shared);
     memset(shared->bytes, 'x', 550);
     shared->size = 550; /* room left behind it */
-    assert_int_equal(bell_out_queue_share(&a, shared), BELL_OK);
-    assert_int_equal(bell_out_queue_share(&b, shared), BELL_OK);
+    assert_int_equal(bell_out_queue_share(&pool, &a, shared), BELL_OK);
+    assert_int_equal(bell_out_queue_share(&pool, &b, shared), BELL_OK);
     bell_blob_unref(shared);
-    assert_int_equal(bell_out_queue_copy(&a, BELL_LIT("tail"), BELL_LIT("")), BELL_OK);
+    assert_int_equal(bell_out_queue_copy(&pool, &a, BELL_LIT("tail"), BELL_LIT("")), BELL_OK);
     assert_int_equal(b.bytes, 550);
     assert_int_equal(shared->size, 550);
-    bell_out_queue_finish(&a);
-    bell_out_queue_finish(&b);
-    assert_int_equal(bell_mem_live(), 0);
+    bell_out_queue_finish(&pool, &a);
+    bell_out_queue_finish(&pool, &b);
+    assert_nothing_is_left();
 }
 
 static void dropping_keeps_what_is_partly_sent(void **state)
@@ -109,23 +117,23 @@ static void dropping_keeps_what_is_partly_sent(void **state)
     struct bell_blob *second = blob('2', 1000);
     char got[2100];
     size_t n = 0;
-    assert_int_equal(bell_out_queue_share(&q, first), BELL_OK);
-    assert_int_equal(bell_out_queue_share(&q, second), BELL_OK);
+    assert_int_equal(bell_out_queue_share(&pool, &q, first), BELL_OK);
+    assert_int_equal(bell_out_queue_share(&pool, &q, second), BELL_OK);
     bell_blob_unref(first);
     bell_blob_unref(second);
     take(&q, 10, got, &n);
-    bell_out_queue_drop_unsent(&q);
+    bell_out_queue_drop_unsent(&pool, &q);
     assert_int_equal(q.bytes, 990);
     assert_int_equal(q.frames, 1);
-    assert_int_equal(bell_out_queue_copy(&q, BELL_LIT("close"), BELL_LIT("")), BELL_OK);
+    assert_int_equal(bell_out_queue_copy(&pool, &q, BELL_LIT("close"), BELL_LIT("")), BELL_OK);
     take(&q, 2000, got, &n);
     assert_int_equal(n, 1005);
     assert_memory_equal(got + 1000, "close", 5);
     /* Nothing of it sent: everything goes. */
-    assert_int_equal(bell_out_queue_copy(&q, BELL_LIT("unsent"), BELL_LIT("")), BELL_OK);
-    bell_out_queue_drop_unsent(&q);
+    assert_int_equal(bell_out_queue_copy(&pool, &q, BELL_LIT("unsent"), BELL_LIT("")), BELL_OK);
+    bell_out_queue_drop_unsent(&pool, &q);
     assert_true(bell_out_queue_is_empty(&q));
-    assert_int_equal(bell_mem_live(), 0);
+    assert_nothing_is_left();
 }
 
 static void dropping_keeps_what_was_to_be_kept(void **state)
@@ -138,27 +146,27 @@ static void dropping_keeps_what_was_to_be_kept(void **state)
         size_t n = 0;
         for (char fill = 'a'; fill <= 'c'; fill++) {
             struct bell_blob *b = blob(fill, KEPT / 3);
-            assert_int_equal(bell_out_queue_share(&q, b), BELL_OK);
+            assert_int_equal(bell_out_queue_share(&pool, &q, b), BELL_OK);
             bell_blob_unref(b);
         }
         assert_false(bell_out_queue_is_kept(&q));
         bell_out_queue_keep(&q);
         assert_true(bell_out_queue_is_kept(&q));
         struct bell_blob *dropped = blob('d', KEPT);
-        assert_int_equal(bell_out_queue_share(&q, dropped), BELL_OK);
+        assert_int_equal(bell_out_queue_share(&pool, &q, dropped), BELL_OK);
         bell_blob_unref(dropped);
         assert_false(bell_out_queue_is_kept(&q));
         take(&q, sent, got, &n);
         assert_int_equal(q.bytes, 2 * KEPT - sent);
-        bell_out_queue_drop_unsent(&q);
+        bell_out_queue_drop_unsent(&pool, &q);
         assert_int_equal(q.bytes, KEPT - sent);
-        assert_int_equal(bell_out_queue_copy(&q, BELL_LIT("close"), BELL_LIT("")), BELL_OK);
+        assert_int_equal(bell_out_queue_copy(&pool, &q, BELL_LIT("close"), BELL_LIT("")), BELL_OK);
         take(&q, 2 * KEPT, got, &n);
         assert_int_equal(n, KEPT + 5);
         assert_memory_equal(got + KEPT, "close", 5);
         assert_true(got[0] == 'a' && got[KEPT - 1] == 'c');
         assert_int_equal(q.frames, 0);
-        assert_int_equal(bell_mem_live(), 0);
+        assert_nothing_is_left();
     }
 }
 
@@ -172,44 +180,110 @@ static void four_gib_are_too_many(void **state)
     assert_non_null(b);
     b->size = BLOB_BYTES;
     for (int i = 0; i < FITTING; i++) {
-        assert_int_equal(bell_out_queue_share(&q, b), BELL_OK);
+        assert_int_equal(bell_out_queue_share(&pool, &q, b), BELL_OK);
     }
-    assert_int_equal(bell_out_queue_share(&q, b), BELL_ENOMEM);
+    assert_int_equal(bell_out_queue_share(&pool, &q, b), BELL_ENOMEM);
     b->size = BLOB_BYTES - 1; /* and one byte less fits */
-    assert_int_equal(bell_out_queue_share(&q, b), BELL_OK);
+    assert_int_equal(bell_out_queue_share(&pool, &q, b), BELL_OK);
     assert_int_equal(q.bytes, UINT32_MAX);
     assert_int_equal(q.frames, FITTING + 1);
-    assert_int_equal(bell_out_queue_copy(&q, BELL_LIT("x"), BELL_LIT("")), BELL_ENOMEM);
-    bell_out_queue_finish(&q);
+    assert_int_equal(bell_out_queue_copy(&pool, &q, BELL_LIT("x"), BELL_LIT("")), BELL_ENOMEM);
+    bell_out_queue_finish(&pool, &q);
     bell_blob_unref(b);
-    assert_int_equal(bell_mem_live(), 0);
+    assert_nothing_is_left();
 }
 
 static void a_failed_allocation_appends_nothing(void **state)
 {
     (void)state;
-    for (int64_t nth = 1; nth <= 2; nth++) {
+    struct bell_blob *b = blob('b', 10);
+    for (int shared = 0; shared <= 1; shared++) {
         struct bell_out_queue q = {0};
-        bell_mem_fail_at(nth);
-        assert_int_equal(bell_out_queue_copy(&q, BELL_LIT("head"), BELL_LIT("payload")),
-                         BELL_ENOMEM);
-        assert_true(bell_mem_failed());
-        assert_true(bell_out_queue_is_empty(&q));
-        assert_int_equal(q.bytes, 0);
-        assert_int_equal(bell_out_queue_copy(&q, BELL_LIT("head"), BELL_LIT("payload")), BELL_OK);
-        bell_out_queue_finish(&q);
+        for (int i = 0; i <= 1; i++) { /* the first time it fails */
+            bell_status wanted = i == 0 ? BELL_ENOMEM : BELL_OK;
+            bell_mem_fail_at(i == 0);
+            assert_int_equal(
+                shared ? bell_out_queue_share(&pool, &q, b)
+                       : bell_out_queue_copy(&pool, &q, BELL_LIT("head"), BELL_LIT("payload")),
+                wanted);
+            assert_int_equal(bell_mem_failed(), i == 0);
+            assert_int_equal(bell_out_queue_is_empty(&q), i == 0);
+            assert_int_equal(q.frames, i);
+        }
+        bell_out_queue_finish(&pool, &q);
+        bell_out_pool_finish(&pool);
     }
-    assert_int_equal(bell_mem_live(), 0);
+    bell_blob_unref(b);
+    assert_nothing_is_left();
 }
 
-static void an_empty_queue_holds_no_memory(void **state)
+/* The memory of what is sent is what comes next is written to; the sizes a chunk holds and not. */
+static void memory_is_used_again(void **state)
 {
     (void)state;
+    static const size_t SIZES[] = {1, 22, 1028, 1040, 1041, 5000};
+    static char bytes[5000];
+    for (size_t i = 0; i < sizeof SIZES / sizeof *SIZES; i++) {
+        struct bell_out_queue q = {0};
+        bell_slice frame = bell_slice_make(bytes, SIZES[i]);
+        assert_int_equal(bell_out_queue_copy(&pool, &q, frame, BELL_LIT("")), BELL_OK);
+        bell_out_queue_consume(&pool, &q, SIZES[i]);
+        bool is_kept = SIZES[i] <= 1040;
+        assert_int_equal(pool.chunks.count, is_kept);
+        assert_int_equal(bell_mem_live(), is_kept);
+        bell_mem_fail_at(1); /* not needed when there is one */
+        assert_int_equal(bell_out_queue_copy(&pool, &q, frame, BELL_LIT("")),
+                         is_kept ? BELL_OK : BELL_ENOMEM);
+        bell_mem_fail_at(0);
+        bell_out_queue_finish(&pool, &q);
+        bell_out_pool_finish(&pool);
+    }
+    assert_nothing_is_left();
+}
+
+static void a_pool_keeps_so_much_and_no_more(void **state)
+{
+    (void)state;
+    enum { CHUNKS = 256, SHARED = 1024, MORE = 3 };
+    static struct bell_out_queue queues[SHARED + MORE];
+    struct bell_blob *b = blob('b', 10);
+    for (int shared = 0; shared <= 1; shared++) {
+        uint32_t most = shared ? SHARED : CHUNKS;
+        for (uint32_t count = most - 1; count <= most + MORE; count++) {
+            for (uint32_t i = 0; i < count; i++) {
+                assert_int_equal(
+                    shared ? bell_out_queue_share(&pool, &queues[i], b)
+                           : bell_out_queue_copy(&pool, &queues[i], BELL_LIT("x"), BELL_LIT("")),
+                    BELL_OK);
+            }
+            for (uint32_t i = 0; i < count; i++) {
+                bell_out_queue_finish(&pool, &queues[i]);
+            }
+            assert_int_equal(shared ? pool.shared.count : pool.chunks.count,
+                             count < most ? count : most);
+            bell_out_pool_finish(&pool);
+        }
+    }
+    bell_blob_unref(b);
+    assert_nothing_is_left();
+}
+
+static void a_queue_that_grows_fills_its_memory(void **state)
+{
+    (void)state;
+    enum { FRAMES = 2000, FRAME_BYTES = 22, PIECES_MAX = 16 };
+    static const char FRAME[FRAME_BYTES] = {0};
     struct bell_out_queue q = {0};
-    assert_int_equal(bell_out_queue_copy(&q, BELL_LIT("a"), BELL_LIT("b")), BELL_OK);
-    assert_true(bell_mem_live() > 0);
-    bell_out_queue_consume(&q, 2);
-    assert_int_equal(bell_mem_live(), 0);
+    struct iovec pieces[MAX_PIECES];
+    for (int i = 0; i < FRAMES; i++) {
+        char *to;
+        assert_int_equal(bell_out_queue_reserve(&pool, &q, FRAME_BYTES, &to), BELL_OK);
+        memcpy(to, FRAME, FRAME_BYTES);
+    }
+    assert_int_equal(q.bytes, FRAMES * FRAME_BYTES);
+    assert_in_range(bell_out_queue_gather(&q, pieces, MAX_PIECES), 1, PIECES_MAX);
+    bell_out_queue_finish(&pool, &q);
+    assert_nothing_is_left();
 }
 
 int main(void)
@@ -221,7 +295,9 @@ int main(void)
         cmocka_unit_test(dropping_keeps_what_was_to_be_kept),
         cmocka_unit_test(four_gib_are_too_many),
         cmocka_unit_test(a_failed_allocation_appends_nothing),
-        cmocka_unit_test(an_empty_queue_holds_no_memory),
+        cmocka_unit_test(memory_is_used_again),
+        cmocka_unit_test(a_pool_keeps_so_much_and_no_more),
+        cmocka_unit_test(a_queue_that_grows_fills_its_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
