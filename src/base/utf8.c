@@ -1,5 +1,7 @@
 #include "base/utf8.h"
 
+#include "base/compiler.h"
+
 #include <stddef.h>
 #include <string.h>
 
@@ -15,7 +17,7 @@
  *                                      f4      80-8f   2         up to U+10FFFF
  */
 
-enum { WORD_BYTES = 8, WORDS_PER_STEP = 4, STEP_BYTES = WORD_BYTES * WORDS_PER_STEP };
+enum { WORD_BYTES = 8, BLOCK_WORDS = 8, BLOCK_BYTES = WORD_BYTES * BLOCK_WORDS };
 
 /* The highest bit of each byte of a word: set in what is not ASCII. */
 static const uint64_t NOT_ASCII = 0x8080808080808080u;
@@ -23,11 +25,6 @@ static const uint64_t NOT_ASCII = 0x8080808080808080u;
 void bell_utf8_init(struct bell_utf8 *u)
 {
     *u = (struct bell_utf8){0};
-}
-
-bool bell_utf8_is_complete(const struct bell_utf8 *u)
-{
-    return u->missing == 0;
 }
 
 static bool is_between(uint8_t byte, uint8_t min, uint8_t max)
@@ -68,18 +65,32 @@ static uint64_t read_word(const uint8_t *p)
     return word;
 }
 
-/* Steps over words that are wholly ASCII. */
-static const uint8_t *skip_ascii(const uint8_t *p, const uint8_t *end)
+/* Steps over blocks that are wholly ASCII. */
+BELL_INLINE const uint8_t *skip_blocks_anyhow(const uint8_t *p, const uint8_t *end)
 {
-    while (end - p >= STEP_BYTES) {
+    while (end - p >= BLOCK_BYTES) {
         uint64_t seen = 0;
-        for (size_t i = 0; i < WORDS_PER_STEP; i++) {
+        for (size_t i = 0; i < BLOCK_WORDS; i++) {
             seen |= read_word(p + i * WORD_BYTES);
         }
         if ((seen & NOT_ASCII) != 0) {
             break;
         }
-        p += STEP_BYTES;
+        p += BLOCK_BYTES;
+    }
+    return p;
+}
+
+BELL_AVX2 static const uint8_t *skip_blocks_avx2(const uint8_t *p, const uint8_t *end)
+{
+    return skip_blocks_anyhow(p, end);
+}
+
+/* Steps over words that are wholly ASCII. */
+static const uint8_t *skip_ascii(const uint8_t *p, const uint8_t *end)
+{
+    if (end - p >= BLOCK_BYTES) {
+        p = BELL_HAS_AVX2() ? skip_blocks_avx2(p, end) : skip_blocks_anyhow(p, end);
     }
     while (end - p >= WORD_BYTES && (read_word(p) & NOT_ASCII) == 0) {
         p += WORD_BYTES;
@@ -143,6 +154,14 @@ bool bell_utf8_feed(struct bell_utf8 *u, bell_slice s)
 
 bool bell_utf8_is_valid(bell_slice s)
 {
+    if (s.n >= WORD_BYTES) {
+        /* Most text is ASCII, and then its last word may overlap what was looked at. */
+        const uint8_t *end = (const uint8_t *)s.p + s.n;
+        const uint8_t *p = skip_ascii((const uint8_t *)s.p, end);
+        if (end - p < WORD_BYTES && (read_word(end - WORD_BYTES) & NOT_ASCII) == 0) {
+            return true;
+        }
+    }
     struct bell_utf8 u;
     bell_utf8_init(&u);
     return bell_utf8_feed(&u, s) && bell_utf8_is_complete(&u);

@@ -28,7 +28,10 @@ void bell_utf8_init(struct bell_utf8 *u);
  */
 bool bell_utf8_feed(struct bell_utf8 *u, bell_slice s);
 /* Does the text fed so far end with a whole character? */
-bool bell_utf8_is_complete(const struct bell_utf8 *u);
+static inline bool bell_utf8_is_complete(const struct bell_utf8 *u)
+{
+    return u->missing == 0;
+}
 
 /* The whole text at once. */
 bool bell_utf8_is_valid(bell_slice s);

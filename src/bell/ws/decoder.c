@@ -137,6 +137,23 @@ static bell_status check_header(struct bell_ws_decoder *d, const uint8_t *h, siz
     return BELL_OK;
 }
 
+/*
+ * What almost every header is: of a whole message of less than 126 bytes, from a client, and
+ * without compression. All that check_header asks of such a one is its limit.
+ */
+static bool is_usual(const struct bell_ws_decoder *d, const uint8_t *h, size_t n,
+                     uint64_t max_frame_bytes, header *out)
+{
+    enum { USUAL_BYTES = 2 + BELL_WS_KEY_BYTES };
+    bool begins_message = n >= USUAL_BYTES &&
+                          (h[0] == (FIN_BIT | BELL_WS_TEXT) || h[0] == (FIN_BIT | BELL_WS_BINARY));
+    if (!begins_message || d->is_client || h[1] < MASK_BIT || h[1] >= (MASK_BIT | LENGTH_16_BITS)) {
+        return false;
+    }
+    *out = (header){.payload_bytes = h[1] & LENGTH_BITS, .size_bytes = USUAL_BYTES};
+    return out->payload_bytes <= max_frame_bytes;
+}
+
 static void consume(bell_ws_input *in, size_t n)
 {
     in->p += n;
@@ -162,6 +179,12 @@ static bell_status take_header(struct bell_ws_decoder *d, bell_ws_input *in,
     size_t held = d->header_bytes;
     size_t n = in->n;
     const uint8_t *h = (const uint8_t *)in->p;
+    header head;
+    if (held == 0 && is_usual(d, h, n, max_frame_bytes, &head)) {
+        begin_frame(d, h, &head);
+        consume(in, head.size_bytes);
+        return BELL_OK;
+    }
     if (BELL_UNLIKELY(held > 0 || n < BELL_WS_HEADER_MAX_BYTES)) {
         /* Perhaps cut: look at it in our own memory, which is large enough for any header. */
         size_t room = BELL_WS_HEADER_MAX_BYTES - held;
@@ -170,7 +193,6 @@ static bell_status take_header(struct bell_ws_decoder *d, bell_ws_input *in,
         h = d->header;
         n = held + taken;
     }
-    header head;
     bell_status st = check_header(d, h, n, max_frame_bytes, &head);
     if (st != BELL_OK) {
         return st;
@@ -194,7 +216,9 @@ static bell_status give_part(struct bell_ws_decoder *d, bell_ws_input *in, bool 
     bool is_ascii = false;
     if (!d->is_client) {
         is_ascii = bell_ws_mask_apply(payload, n, d->key);
-        bell_ws_mask_rotate(d->key, n);
+        if (n < d->left_bytes) {
+            bell_ws_mask_rotate(d->key, n);
+        }
     }
     consume(in, n);
     d->left_bytes -= n;

@@ -12,9 +12,10 @@
 #include <stdint.h>
 
 /*
- * XORs n bytes at p in place, by wide words. key[0] meets p[0]: for a later piece of the same
- * payload rotate the key first. Tells whether all bytes are ASCII afterwards, since the pass has
- * them in registers anyway: such text needs no further check. p may have any alignment.
+ * XORs n bytes at p in place, as many at a time as the processor can. key[0] meets p[0]: for a
+ * later piece of the same payload rotate the key first. Tells whether all bytes are ASCII
+ * afterwards, since the pass has them in registers anyway: such text needs no further check. p may
+ * have any alignment.
  */
 bool bell_ws_mask_apply(char *p, size_t n, const uint8_t key[BELL_WS_KEY_BYTES]);
 

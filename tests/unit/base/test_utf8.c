@@ -244,6 +244,27 @@ static void cuts_do_not_change_the_result(void **state)
     }
 }
 
+/* Lengths around blocks and words, and what no ASCII is at every place. */
+static void finds_a_single_character_in_long_text(void **state)
+{
+    (void)state;
+    enum { LONGEST = 200 };
+    static const char *const SEQUENCES[] = {"\x80", "\xc3\xa9", "\xe2\x82", "\xf0\x9f\x98\x80"};
+    uint8_t text[LONGEST];
+    for (size_t n = 1; n <= LONGEST; n++) {
+        memset(text, 'a', n);
+        assert_true(is_valid(text, n));
+        for (size_t i = 0; i < sizeof SEQUENCES / sizeof *SEQUENCES; i++) {
+            size_t bytes = strlen(SEQUENCES[i]);
+            for (size_t at = 0; at + bytes <= n; at++) {
+                memset(text, 'a', n);
+                memcpy(text + at, SEQUENCES[i], bytes);
+                assert_int_equal(is_valid(text, n), twin_is_valid(text, n));
+            }
+        }
+    }
+}
+
 static void empty_text_is_valid(void **state)
 {
     (void)state;
@@ -258,6 +279,7 @@ static void empty_text_is_valid(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(finds_a_single_character_in_long_text),
         cmocka_unit_test(empty_text_is_valid),
         cmocka_unit_test(accepts_every_character_and_no_surrogate),
         cmocka_unit_test(agrees_with_twin_on_all_strings_of_up_to_three_bytes),
