@@ -8,6 +8,7 @@
 #include "bell/status.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
@@ -56,6 +57,11 @@ BELL_NODISCARD bell_status bell_sock_tell(const char *address, bell_slice text);
 BELL_NODISCARD bell_status bell_sock_open(sa_family_t family, int *out_fd);
 /* The port a socket is bound to, 0 when unknown or none. */
 uint16_t bell_sock_port(int fd);
+/*
+ * Sends what the socket takes at once of two pieces, and tells how much that was; 0 also for a
+ * socket that is broken, which whoever sends next is told.
+ */
+size_t bell_sock_offer(int fd, bell_slice head, bell_slice payload);
 /* Ends our half: the peer sees the end of the stream after what was sent. */
 void bell_sock_shutdown_send(int fd);
 /* The close will reset the connection and drop what is unsent. */

@@ -1,11 +1,13 @@
 #include "bell/net/stream.h"
 
+#include "base/num.h"
 #include "bell/net/sock.h"
 #include "bell/net/stream_events.h"
 #include "bell/net/stream_tls.h"
 #include "bell/net/tls.h"
 
 #include <assert.h>
+#include <string.h>
 
 void bell_stream_mark_dirty(struct bell_stream *s)
 {
@@ -138,16 +140,41 @@ static bool may_send(const struct bell_stream *s)
     return s->state == BELL_STREAM_OPEN && (s->tls == NULL || !bell_tls_session_has_failed(s->tls));
 }
 
+/* The place of a frame in the queue gets all of it but the first bytes. */
+static void write_rest(char *to, bell_slice head, bell_slice payload, size_t left_out)
+{
+    size_t of_head = left_out < head.n ? left_out : head.n;
+    size_t of_payload = left_out - of_head;
+    if (of_head < head.n) {
+        memcpy(to + of_head, head.p + of_head, head.n - of_head);
+    }
+    if (of_payload < payload.n) {
+        memcpy(to + head.n + of_payload, payload.p + of_payload, payload.n - of_payload);
+    }
+}
+
 bell_status bell_stream_send(struct bell_stream *s, bell_slice head, bell_slice payload)
 {
+    size_t size;
+    char *to;
     if (!may_send(s)) {
         return BELL_ECLOSED;
     }
-    bell_status st = bell_out_queue_copy(&s->loop->pool, &s->out, head, payload);
-    if (st == BELL_OK) {
-        bell_stream_mark_dirty(s);
+    bool is_offered =
+        payload.n >= BELL_STREAM_LARGE_BYTES && s->tls == NULL && bell_out_queue_is_empty(&s->out);
+    /* Room for all of it first: a frame of which a part was sent cannot be refused. */
+    if (!bell_size_add(head.n, payload.n, &size) ||
+        bell_out_queue_reserve(&s->loop->pool, &s->out, size, &to) != BELL_OK) {
+        return BELL_ENOMEM;
     }
-    return st;
+    size_t sent = is_offered ? bell_sock_offer(s->io.fd, head, payload) : 0;
+    write_rest(to, head, payload, sent);
+    if (sent > 0) {
+        bell_out_queue_consume(&s->loop->pool, &s->out, sent);
+        s->has_sent = true; /* nothing is called back from here */
+    }
+    bell_stream_mark_dirty(s);
+    return BELL_OK;
 }
 
 bell_status bell_stream_reserve(struct bell_stream *s, size_t size, char **out)
@@ -249,6 +276,13 @@ void bell_stream_flush(struct bell_stream *s)
     if (s->state == BELL_STREAM_CLOSED) {
         mark_closed(s);
         return;
+    }
+    if (s->has_sent) {
+        s->has_sent = false;
+        s->handler->on_sent(s);
+        if (s->state == BELL_STREAM_CLOSED) {
+            return;
+        }
     }
     if (s->is_sending) {
         return;

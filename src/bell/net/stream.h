@@ -62,6 +62,12 @@ struct bell_stream_handler {
     void (*on_closed)(struct bell_stream *s);
 };
 
+/*
+ * From this payload on, what a copy costs (and the caches it spoils) is more than a system call of
+ * its own.
+ */
+enum { BELL_STREAM_LARGE_BYTES = 16 * 1024 };
+
 struct bell_stream {
     struct bell_io_handle io; /* first: completions find the stream by it */
     struct bell_loop *loop;   /* (borrowed) */
@@ -72,6 +78,7 @@ struct bell_stream {
     uint8_t state;            /* enum bell_stream_state */
     bool is_dirty;
     bool is_sending;       /* a send is in flight */
+    bool has_sent : 1;     /* a large frame went out, in part or whole: on_sent is due */
     bool has_peer_end : 1; /* the peer has ended its half */
     bool ends_last : 1;    /* ending leaves it to the peer to be the first */
 };
@@ -102,7 +109,10 @@ void bell_stream_start_tls(struct bell_stream *s, struct bell_tls_session *sessi
                            bell_slice came);
 /* Pauses or resumes receiving; nothing while it is not OPEN or has reached the peer's end. */
 void bell_stream_receive(struct bell_stream *s, bool on);
-/* Queue a frame: copied from two parts, or shared. BELL_ECLOSED unless OPEN; BELL_ENOMEM. */
+/*
+ * Queue a frame: copied from two parts, or shared. BELL_ECLOSED unless OPEN; BELL_ENOMEM. A large
+ * one that nothing waits before is not copied but for what the socket does not take at once.
+ */
 BELL_NODISCARD bell_status bell_stream_send(struct bell_stream *s, bell_slice head,
                                             bell_slice payload);
 BELL_NODISCARD bell_status bell_stream_send_blob(struct bell_stream *s, struct bell_blob *blob);

@@ -77,8 +77,16 @@ static const uint8_t *masking_key(struct bell_ws_loop *loop)
 static bell_status frame_queue(struct bell_connection *c, enum bell_ws_opcode opcode,
                                bell_slice payload, bool is_deflated)
 {
-    char *to;
     const uint8_t *key = c->u.ws.server->is_client ? masking_key(ws_loop_of(c)) : NULL;
+    if (payload.n >= BELL_STREAM_LARGE_BYTES && key == NULL) {
+        char header[BELL_WS_HEADER_MAX_BYTES];
+        size_t n = bell_ws_encoder_write_header(header, opcode, true, payload.n, NULL);
+        if (is_deflated) {
+            bell_ws_encoder_mark_deflated(header);
+        }
+        return bell_stream_send(&c->stream, bell_slice_make(header, n), payload);
+    }
+    char *to;
     size_t size = bell_ws_encoder_header_size(payload.n, key != NULL) + payload.n;
     bell_status st = bell_stream_reserve(&c->stream, size, &to);
     if (st != BELL_OK) {

@@ -264,6 +264,147 @@ static void who_misses_a_message_for_want_of_memory_is_closed(void **state)
     }
 }
 
+/* ---- large messages, which go to the socket from where they lie ---- */
+
+enum { LARGE_BYTES = 16 * 1024, HUGE_BYTES = 8 * 1024 * 1024, HEAD_BYTES = 10 };
+
+/* Below, at and above what is large, and more than any socket takes at once; small ones between. */
+static const size_t MIXED[] = {LARGE_BYTES - 1, LARGE_BYTES, 5,
+                               LARGE_BYTES + 1, HUGE_BYTES,  LARGE_BYTES,
+                               LARGE_BYTES * 2, 20,          70000};
+
+static char pattern(size_t message, size_t at)
+{
+    return (char)(at * 31 + at / 251 + message * 7);
+}
+
+static void send_pattern(struct bell_ws_server *ws, bell_conn conn, size_t message, size_t size,
+                         bell_status expected)
+{
+    char *bytes = malloc(size);
+    assert_non_null(bytes);
+    for (size_t at = 0; at < size; at++) {
+        bytes[at] = pattern(message, at);
+    }
+    assert_int_equal(bell_ws_send(ws, conn, BELL_BINARY, bell_slice_make(bytes, size)), expected);
+    memset(bytes, '!', size); /* they are the caller's again */
+    free(bytes);
+}
+
+static void expect_pattern(struct peer *p, size_t message, size_t size)
+{
+    uint8_t head[HEAD_BYTES] = {0x82, (uint8_t)size};
+    size_t head_bytes = size < 126 ? 2 : size <= UINT16_MAX ? 4 : HEAD_BYTES;
+    if (head_bytes > 2) {
+        head[1] = head_bytes == 4 ? 126 : 127;
+        for (size_t i = 2; i < head_bytes; i++) {
+            head[i] = (uint8_t)(size >> 8 * (head_bytes - 1 - i));
+        }
+    }
+    static char got[LARGE_BYTES];
+    assert_true(peer_read(p, got, head_bytes));
+    assert_memory_equal(got, head, head_bytes);
+    for (size_t at = 0; at < size; at++) {
+        if (at % LARGE_BYTES == 0) {
+            assert_true(peer_read(p, got, size - at < LARGE_BYTES ? size - at : LARGE_BYTES));
+        }
+        if (got[at % LARGE_BYTES] != pattern(message, at)) {
+            fail_msg("message %zu differs at byte %zu", message, at);
+        }
+    }
+}
+
+static void send_mixed(struct bell_ws_server *ws, bell_conn conn, const bell_message *message,
+                       void *user)
+{
+    (void)user;
+    size_t first = (size_t)(message->data.p[0] - '0');
+    for (size_t i = first; i < sizeof MIXED / sizeof *MIXED; i++) {
+        send_pattern(ws, conn, i, MIXED[i], BELL_OK);
+    }
+}
+
+static void large_messages_keep_their_place(void **state)
+{
+    (void)state;
+    static const struct bell_component component = {.on_message = send_mixed};
+    static struct peer p;
+    struct service s;
+    bell_ws_options o;
+    bell_ws_options_init(&o);
+    o.max_queue_bytes = (size_t)3 * HUGE_BYTES;
+    begin(&s, &component, &o);
+    peer_connect_small(&p, s.port);
+    assert_int_equal(peer_upgrade(&p, "/ws", ""), 101);
+    for (size_t first = 0; first < sizeof MIXED / sizeof *MIXED; first++) {
+        char digit = (char)('0' + first);
+        peer_send_frame(&p, 2, bell_slice_make(&digit, 1));
+        for (size_t i = first; i < sizeof MIXED / sizeof *MIXED; i++) {
+            expect_pattern(&p, i, MIXED[i]);
+        }
+    }
+    peer_close(&p);
+    service_finish(&s);
+}
+
+static void send_two_of_which_one_fits(struct bell_ws_server *ws, bell_conn conn,
+                                       const bell_message *message, void *user)
+{
+    (void)message;
+    (void)user;
+    send_pattern(ws, conn, 1, HUGE_BYTES, BELL_OK);
+    send_pattern(ws, conn, 2, HUGE_BYTES, BELL_ELIMIT);
+}
+
+static void what_a_socket_has_begun_to_take_comes_whole(void **state)
+{
+    (void)state;
+    static const struct bell_component component = {
+        .on_message = send_two_of_which_one_fits, .on_error = note_error, .on_close = note_close};
+    static struct peer p;
+    struct service s;
+    bell_ws_options o;
+    bell_ws_options_init(&o);
+    o.max_queue_bytes = HUGE_BYTES + LARGE_BYTES;
+    begin(&s, &component, &o);
+    peer_connect_small(&p, s.port);
+    assert_int_equal(peer_upgrade(&p, "/ws", ""), 101);
+    peer_send_frame(&p, 2, BELL_LIT("go"));
+    expect_pattern(&p, 1, HUGE_BYTES);
+    expect_close(&p, "\x03\xf5"); /* 1013 */
+    wait_for(&closes, 1);
+    assert_int_equal(atomic_load(&last_error), BELL_ELIMIT);
+    peer_close(&p);
+    service_finish(&s);
+}
+
+static void send_one_without_memory(struct bell_ws_server *ws, bell_conn conn,
+                                    const bell_message *message, void *user)
+{
+    static char bytes[LARGE_BYTES];
+    (void)message;
+    (void)user;
+    bell_mem_fail_at(1);
+    assert_int_equal(bell_ws_send(ws, conn, BELL_BINARY, bell_slice_make(bytes, sizeof bytes)),
+                     BELL_ENOMEM);
+    bell_mem_fail_at(0);
+    send_pattern(ws, conn, 3, LARGE_BYTES, BELL_OK);
+}
+
+static void nothing_is_sent_of_a_large_message_that_could_not_be_kept(void **state)
+{
+    (void)state;
+    static const struct bell_component component = {.on_message = send_one_without_memory};
+    static struct peer p;
+    struct service s;
+    begin(&s, &component, NULL);
+    open_ws(&p, &s);
+    peer_send_frame(&p, 2, BELL_LIT("go"));
+    expect_pattern(&p, 3, LARGE_BYTES);
+    peer_close(&p);
+    service_finish(&s);
+}
+
 /* ---- time ---- */
 
 enum { MUCH_BYTES = 12 * 1024 * 1024 };
@@ -318,6 +459,9 @@ int main(void)
         cmocka_unit_test(the_first_message_may_be_larger_than_the_queue),
         cmocka_unit_test(a_loop_that_does_not_come_round_is_not_buried_in_messages),
         cmocka_unit_test(who_misses_a_message_for_want_of_memory_is_closed),
+        cmocka_unit_test(large_messages_keep_their_place),
+        cmocka_unit_test(what_a_socket_has_begun_to_take_comes_whole),
+        cmocka_unit_test(nothing_is_sent_of_a_large_message_that_could_not_be_kept),
         cmocka_unit_test(a_slow_reader_is_alive_while_it_reads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
