@@ -1,9 +1,13 @@
 // The examples, driven as their users would. echo and chat are driven in bell_handshake.test.mjs.
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { once } from "node:events";
+import { copyFile, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { request as httpsRequest } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { promisify } from "node:util";
 
 import { CLOSE, closeInOrder, closePayload, expectFrame, frame, openWebSocket, PING, PONG, TEXT, upgradeRequest }
     from "../support/bell_frames.mjs";
@@ -78,4 +82,108 @@ test("site_serves_files_and_tells_how_many_are_there", async () => {
     } finally {
         await rm(folder, { recursive: true, force: true });
     }
+});
+
+test("auth_asks_a_thread_and_greets_people_by_name", async () => {
+    const example = { program: "examples/auth", address: ["127.0.0.1:0"], silent: true, hasDrain: false };
+    await BellServer.during(example, async (server) => {
+        const enter = (target, fields) => openWebSocket(server, { line: `GET ${target} HTTP/1.1`, fields });
+        const refused = async (target, status, fields = {}) => {
+            const wire = await Wire.connect(server.port);
+            wire.write(upgradeRequest(fields, `GET ${target} HTTP/1.1`));
+            assert.equal((await wire.response()).status, status);
+            wire.destroy();
+        };
+        const ann = await enter("/?token=blue");
+        const ben = await enter("/", { Cookie: "a=b; token=green" });
+        ann.write(frame(TEXT, "hello"));
+        for (const one of [ann, ben]) await expectFrame(one, TEXT, "Ann: hello");
+        ben.write(frame(TEXT, "안녕"));
+        for (const one of [ann, ben]) await expectFrame(one, TEXT, "Ben: 안녕");
+        ben.write(frame(TEXT, "x".repeat(513)));
+        await expectFrame(ben, CLOSE, closePayload(1009, "shorter, please"));
+        await refused("/?token=red", 401);
+        await refused("/", 401);
+        await refused(`/?token=${"x".repeat(64)}`, 401);
+        await refused("/", 401, { Cookie: `token=${"x".repeat(65)}` });
+        await closeInOrder(ann);
+        ben.destroy();
+    });
+});
+
+const runs = promisify(execFile);
+
+async function makeCertificate(folder, name) {
+    await runs("openssl", ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+        "-subj", `/CN=${name}`, "-addext", "subjectAltName=DNS:localhost",
+        "-keyout", join(folder, `${name}.key`), "-out", join(folder, `${name}.pem`)]);
+}
+
+/** What a page gets, and by whose certificate. */
+async function getSecurely(port, path = "/") {
+    const request = httpsRequest({ host: "127.0.0.1", port, path, rejectUnauthorized: false, agent: false });
+    request.end();
+    const [answer] = await once(request, "response");
+    const { CN: name } = answer.socket.getPeerCertificate().subject;
+    let body = "";
+    for await (const part of answer.setEncoding("utf8")) body += part;
+    return { status: answer.statusCode, name, body };
+}
+
+/** A WebSocket over TLS as a plain stream of frames. */
+async function openSecurely(port) {
+    const request = httpsRequest({
+        host: "127.0.0.1", port, path: "/", rejectUnauthorized: false, agent: false,
+        headers: {
+            Connection: "Upgrade", Upgrade: "websocket", "Sec-WebSocket-Version": "13",
+            "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+        },
+    });
+    request.end();
+    const [answer, socket] = await once(request, "upgrade");
+    assert.equal(answer.statusCode, 101);
+    return socket;
+}
+
+async function echoesSecurely(socket, text) {
+    socket.write(frame(TEXT, text));
+    const expected = Buffer.concat([Buffer.from([0x81, text.length]), Buffer.from(text)]);
+    let bytes = Buffer.alloc(0);
+    while (bytes.length < expected.length) bytes = Buffer.concat([bytes, (await once(socket, "data"))[0]]);
+    assert.deepEqual(bytes, expected);
+}
+
+test("tls_serves_and_takes_new_certificates_without_dropping_anybody", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "bell-tls-"));
+    const path = (name) => join(folder, name);
+    try {
+        for (const name of ["first", "second"]) await makeCertificate(folder, name);
+        for (const kind of ["pem", "key"]) await copyFile(path(`first.${kind}`), path(`used.${kind}`));
+        const example = { program: "examples/tls", address: ["127.0.0.1:0", path("used.pem"), path("used.key")] };
+        await BellServer.during(example, async (server) => {
+            assert.deepEqual(await getSecurely(server.port), { status: 200, name: "first", body: "nobody can listen in\n" });
+            const socket = await openSecurely(server.port);
+            await echoesSecurely(socket, "before");
+            // A key that is not the certificate's: all stays as it is, and the program says why.
+            await copyFile(path("second.pem"), path("used.pem"));
+            server.signal("SIGHUP");
+            await server.prints("Certificates: ");
+            assert.match(server.out, /^Certificates: (?!reloaded).*used\./m);
+            assert.equal((await getSecurely(server.port)).name, "first");
+            await copyFile(path("second.key"), path("used.key"));
+            server.signal("SIGHUP");
+            await server.prints("Certificates: reloaded\n");
+            assert.equal((await getSecurely(server.port)).name, "second");
+            await echoesSecurely(socket, "after");
+            socket.destroy();
+        });
+    } finally {
+        await rm(folder, { recursive: true, force: true });
+    }
+});
+
+test("tls_without_a_certificate_says_what_is_missing", async () => {
+    await assert.rejects(BellServer.start({
+        program: "examples/tls", address: ["127.0.0.1:0", "/nonexistent.pem", "/nonexistent.key"],
+    }), /ended with 1: tls: not found .*\/nonexistent\.pem/);
 });
