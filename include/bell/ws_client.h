@@ -10,7 +10,8 @@
  *
  *     it succeeds    on_open (request is NULL), then as for a server
  *     it fails       on_error once with the reason, then on_close (from the engine, 1006); no
- * on_open bell_ws_close or bell_ws_abort before on_open on_close alone (by us, 1006)
+ *                    on_open
+ *     it is closed   bell_ws_close or bell_ws_abort before on_open: on_close alone (by us, 1006)
  *
  * on_error tells why it has failed:
  *
@@ -122,8 +123,10 @@ BELL_NODISCARD BELL_API bell_status bell_ws_client_connect_sized(
  * BELL_EINVAL   the url (also: a fragment, user info, bytes that had to be escaped), or a field
  * BELL_ENOTSUP  wss, which this build does not speak; an option that only a later libbell knows
  * BELL_ELIMIT   the I/O server has its max_connections; a request over 64 KiB, or the path of a
- * Unix socket over 107 bytes BELL_ESTATE   not a client; the I/O server has ended or is gone
+ *               Unix socket over 107 bytes
+ * BELL_ESTATE   not a client; the I/O server has ended or is gone
  * BELL_ENOMEM
+ *
  * After a failure no callback comes.
  */
 BELL_NODISCARD static inline bell_status

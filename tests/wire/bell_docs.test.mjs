@@ -81,6 +81,20 @@ const DRIVERS = {
     },
     "ratchet-chat": { options: { silent: true, hasDrain: false }, drive: (server) => relays(server) },
     readme: { options: { silent: true, hasDrain: false }, drive: (server) => relays(server) },
+    // It connects instead of listening, so it is run against the echo server, and against nobody.
+    client: {
+        async run(program) {
+            let port;
+            await BellServer.during({}, async (server) => {
+                port = server.port;
+                const { stdout, stderr } = await runs(program, [`ws://127.0.0.1:${port}/`]);
+                assert.equal(stdout, "hello\n");
+                assert.equal(stderr, "");
+            });
+            const { stderr } = await runs(program, [`ws://127.0.0.1:${port}/`]);
+            assert.equal(stderr, "the peer refused (HTTP status 0)\n");
+        },
+    },
     later: {
         options: { silent: true, hasDrain: false },
         async drive(server) {
@@ -153,7 +167,8 @@ for (const { where, info, code } of blocks) {
             const driver = DRIVERS[info];
             assert.ok(driver, `no driver for the program ${info}`);
             const program = await build(info, code);
-            await BellServer.during({ program, address: [], ...driver.options }, driver.drive);
+            if (driver.run) await driver.run(program);
+            else await BellServer.during({ program, address: [], ...driver.options }, driver.drive);
         });
     } else {
         test(`${where}_compiles`, () =>
