@@ -54,6 +54,12 @@ static const struct option OPTIONS[] = {
      .help = "Reads the password from the first line of standard input instead of asking."},
 };
 
+static const struct desk_reason REASONS[] = {
+    {ERROR_EXISTS, "there is an agent with this e-mail already"},
+    {ERROR_BAD_FIELD, "the e-mail must be like mina@desk.example, and the name not blank"},
+    {ERROR_TOO_LONG, "an e-mail has at most 254 characters, a name 100"},
+};
+
 static int add(const struct cli *cli, const struct own *own, const struct password *password)
 {
     struct agent_add_request request = {.name = bell_slice_from(own->name),
@@ -75,7 +81,8 @@ static int add(const struct cli *cli, const struct own *own, const struct passwo
     struct agent agent;
     struct outcome outcome = account_add(&desk.tx, ACCOUNT_DESK, &request, &hash, &agent);
     int64_t number = outcome_is_done(outcome) ? agent.agent : 0;
-    if (!desk_close(&desk, outcome, "cannot add the agent")) {
+    if (!desk_close_explained(&desk, outcome, "cannot add the agent", REASONS,
+                              BELL_ARRAY_LEN(REASONS))) {
         return EXIT_FAILED;
     }
     (void)printf("added agent %" PRId64 " %s\n", number, own->email);

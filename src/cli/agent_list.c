@@ -16,7 +16,7 @@ static void print(const struct agent *agent)
 static int run(const struct cli *cli)
 {
     struct desk desk;
-    if (!desk_open(&desk, cli->config->data)) {
+    if (!desk_open_kept(&desk, cli->config->data)) {
         return EXIT_FAILED;
     }
     struct agent *agents = NULL;

@@ -17,6 +17,10 @@ static const struct option OPTIONS[] = {
      .help = "Reads the password from the first line of standard input instead of asking."},
 };
 
+static const struct desk_reason REASONS[] = {
+    {ERROR_NOT_FOUND, "no agent has this e-mail; see \"deskbell agent list\""},
+};
+
 static int set(const struct cli *cli, const struct password *password)
 {
     struct password_hash hash;
@@ -28,7 +32,7 @@ static int set(const struct cli *cli, const struct password *password)
         return EXIT_FAILED;
     }
     struct desk desk;
-    if (!desk_open(&desk, cli->config->data)) {
+    if (!desk_open_kept(&desk, cli->config->data)) {
         return EXIT_FAILED;
     }
     struct agent agent;
@@ -37,7 +41,8 @@ static int set(const struct cli *cli, const struct password *password)
     if (outcome_is_done(outcome)) {
         outcome = account_set_password(&desk.tx, ACCOUNT_DESK, agent.agent, &hash, 0);
     }
-    if (!desk_close(&desk, outcome, "cannot set the password")) {
+    if (!desk_close_explained(&desk, outcome, "cannot set the password", REASONS,
+                              BELL_ARRAY_LEN(REASONS))) {
         return EXIT_FAILED;
     }
     (void)printf("password set; all log-ins of %s have ended\n", cli->words[0]);

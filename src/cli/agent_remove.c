@@ -5,10 +5,15 @@
 
 #include <stdio.h>
 
+static const struct desk_reason REASONS[] = {
+    {ERROR_NOT_FOUND, "no agent has this e-mail; see \"deskbell agent list\""},
+    {ERROR_FORBIDDEN, "the last owner cannot be removed; add another one first"},
+};
+
 static int run(const struct cli *cli)
 {
     struct desk desk;
-    if (!desk_open(&desk, cli->config->data)) {
+    if (!desk_open_kept(&desk, cli->config->data)) {
         return EXIT_FAILED;
     }
     struct agent agent;
@@ -17,7 +22,8 @@ static int run(const struct cli *cli)
     if (outcome_is_done(outcome)) {
         outcome = account_remove(&desk.tx, ACCOUNT_DESK, agent.agent);
     }
-    if (!desk_close(&desk, outcome, "cannot remove the agent")) {
+    if (!desk_close_explained(&desk, outcome, "cannot remove the agent", REASONS,
+                              BELL_ARRAY_LEN(REASONS))) {
         return EXIT_FAILED;
     }
     (void)printf("removed %s; open conversations went back to the queue\n", cli->words[0]);

@@ -6,6 +6,11 @@
 #include "desk/store/db.h"
 #include "desk/store/store.h"
 
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <unistd.h>
+
 enum { RESULTS_MAX_BYTES = 64 * 1024 * 1024 };
 
 bool desk_open(struct desk *desk, const char *folder)
@@ -34,7 +39,34 @@ bool desk_open(struct desk *desk, const char *folder)
     return true;
 }
 
+bool desk_open_kept(struct desk *desk, const char *folder)
+{
+    char path[PATH_MAX];
+    int n = snprintf(path, sizeof path, "%s/deskbell.db", folder);
+    if (n > 0 && (size_t)n < sizeof path && access(path, F_OK) != 0 && errno == ENOENT) {
+        cli_complain("there is no desk in %s; name its folder with --data", folder);
+        return false;
+    }
+    return desk_open(desk, folder);
+}
+
+static bell_slice reason_of(enum desk_error error, const struct desk_reason *reasons, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (reasons[i].error == error) {
+            return bell_slice_from(reasons[i].text);
+        }
+    }
+    return desk_error_text(error);
+}
+
 bool desk_close(struct desk *desk, struct outcome outcome, const char *what)
+{
+    return desk_close_explained(desk, outcome, what, NULL, 0);
+}
+
+bool desk_close_explained(struct desk *desk, struct outcome outcome, const char *what,
+                          const struct desk_reason *reasons, size_t count)
 {
     if (outcome_is_done(outcome)) {
         outcome = outcome_from(db_commit(desk->db));
@@ -42,7 +74,7 @@ bool desk_close(struct desk *desk, struct outcome outcome, const char *what)
         db_rollback(desk->db);
     }
     if (!outcome_is_done(outcome)) {
-        bell_slice text = desk_error_text(outcome.error);
+        bell_slice text = reason_of(outcome.error, reasons, count);
         cli_complain("%s: %.*s", what, BELL_FMT(text));
     }
     bell_arena_finish(&desk->arena);

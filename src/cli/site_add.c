@@ -45,6 +45,18 @@ static const struct option OPTIONS[] = {
          "Without any, all may."},
 };
 
+#define RULES                                                                                      \
+    "its key is 1 to 64 of a-z, 0-9 and -, its name 1 to 100 characters, its welcome at most "     \
+    "1000, an origin like https://shop.example"
+
+static const struct desk_reason REASONS[] = {
+    {ERROR_EXISTS, "there is a site with this key already"},
+    {ERROR_BAD_FIELD, RULES},
+    {ERROR_TOO_LONG, RULES},
+};
+
+#undef RULES
+
 static int add(const struct cli *cli, const struct own *own, bell_slice origins)
 {
     const struct site_entry entry = {.key = bell_slice_from(cli->words[0]),
@@ -57,12 +69,8 @@ static int add(const struct cli *cli, const struct own *own, bell_slice origins)
     }
     int64_t number;
     struct outcome outcome = site_add(&desk.tx, &entry, &number);
-    static const char RULES[] =
-        "cannot add the site (its key is 1 to 64 of a-z, 0-9 and -, its name 1 to 100 characters, "
-        "its welcome at most 1000, an origin like https://shop.example)";
-    bool is_wrong = outcome.error == ERROR_BAD_FIELD || outcome.error == ERROR_TOO_LONG;
-    const char *what = is_wrong ? RULES : "cannot add the site";
-    if (!desk_close(&desk, outcome, what)) {
+    if (!desk_close_explained(&desk, outcome, "cannot add the site", REASONS,
+                              BELL_ARRAY_LEN(REASONS))) {
         return EXIT_FAILED;
     }
     (void)printf("added site %s\n", cli->words[0]);

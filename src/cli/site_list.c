@@ -18,7 +18,7 @@ static void print(const struct site_entry *site)
 static int run(const struct cli *cli)
 {
     struct desk desk;
-    if (!desk_open(&desk, cli->config->data)) {
+    if (!desk_open_kept(&desk, cli->config->data)) {
         return EXIT_FAILED;
     }
     struct site_entry *sites = NULL;

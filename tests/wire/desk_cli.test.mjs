@@ -1,5 +1,6 @@
 // The command line: what it takes, what it says, how it ends.
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -91,21 +92,32 @@ test("agents are added, listed, given passwords and removed", async () => {
     assert.equal((await add("owner@desk.example", "Owner", "--role", "owner")).out, "added agent 1 owner@desk.example\n");
     assert.equal((await add("min@desk.example", "민수")).status, 0);
     const twice = await add("MIN@desk.example", "Min");
-    assert.deepEqual([twice.status, twice.err], [1, "deskbell: cannot add the agent: It exists already.\n"]);
+    assert.deepEqual([twice.status, twice.err], [1, "deskbell: cannot add the agent: there is an agent with this e-mail already\n"]);
     const bad = await add("nonsense", "Min");
     assert.equal(bad.status, 1);
-    assert.match(bad.err, /^deskbell: cannot add the agent: /);
+    assert.equal(bad.err, "deskbell: cannot add the agent: the e-mail must be like mina@desk.example, and the name not blank\n");
+    assert.match((await add("a@b.example", "x".repeat(101))).err, /: an e-mail has at most 254 characters, a name 100\n$/);
     const list = await on(["agent", "list"]);
     assert.equal(list.out, "1\towner\towner@desk.example\tOwner\n2\tagent\tmin@desk.example\t민수\n");
     const passwd = await on(["agent", "passwd", "min@desk.example", "--password-stdin"], { input: "another password" });
     assert.equal(passwd.status, 0, passwd.err);
-    assert.equal((await on(["agent", "passwd", "nobody@desk.example", "--password-stdin"], { input: "another password" })).status, 1);
+    const nobody = await on(["agent", "passwd", "nobody@desk.example", "--password-stdin"], { input: "another password" });
+    assert.deepEqual([nobody.status, nobody.err], [1, "deskbell: cannot set the password: no agent has this e-mail; see \"deskbell agent list\"\n"]);
     assert.equal((await on(["agent", "remove", "min@desk.example"])).status, 0);
     const gone = await on(["agent", "remove", "min@desk.example"]);
-    assert.deepEqual([gone.status, gone.err], [1, "deskbell: cannot remove the agent: There is no such thing, or it is not yours.\n"]);
+    assert.deepEqual([gone.status, gone.err], [1, "deskbell: cannot remove the agent: no agent has this e-mail; see \"deskbell agent list\"\n"]);
     const last = await on(["agent", "remove", "owner@desk.example"]);
-    assert.equal(last.status, 1);
+    assert.deepEqual([last.status, last.err], [1, "deskbell: cannot remove the agent: the last owner cannot be removed; add another one first\n"]);
     assert.equal((await on(["agent", "list"])).out, "1\towner\towner@desk.example\tOwner\n");
+});
+
+test("a folder without a desk is said and left alone", async () => {
+    const none = join(folder, "typo");
+    for (const args of [["agent", "list"], ["agent", "remove", "a@b.example"], ["site", "list"]]) {
+        const end = await run([...args, "--data", none]);
+        assert.deepEqual([end.status, end.err, end.out], [1, `deskbell: there is no desk in ${none}; name its folder with --data\n`, ""]);
+    }
+    assert.ok(!existsSync(none));
 });
 
 test("passwords are neither too short nor too long nor missing", async () => {
@@ -134,10 +146,10 @@ test("sites are added and listed", async () => {
     const list = await on(["site", "list"]);
     assert.ok(list.out.includes("shop\tShop\thttps://shop.example http://127.0.0.1:8000\n"), list.out);
     const twice = await on(["site", "add", "shop", "--name", "Shop"]);
-    assert.deepEqual([twice.status, twice.err], [1, "deskbell: cannot add the site: It exists already.\n"]);
+    assert.deepEqual([twice.status, twice.err], [1, "deskbell: cannot add the site: there is a site with this key already\n"]);
     for (const args of [["Bad Key", "--name", "X"], ["x".repeat(65), "--name", "X"], ["ok", "--name", "x".repeat(101)], ["ok", "--name", "X", "--origin", "shop.example"]]) {
         const end = await on(["site", "add", ...args]);
         assert.equal(end.status, 1, args.join(" "));
-        assert.match(end.err, /^deskbell: cannot add the site \(its key is [^\n]*\n$/);
+        assert.match(end.err, /^deskbell: cannot add the site: its key is [^\n]*\n$/);
     }
 });
