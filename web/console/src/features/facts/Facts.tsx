@@ -113,7 +113,7 @@ function PageFact({ facts }: { facts: FactsData | undefined }) {
   return (
     <>
       {facts.title !== undefined && facts.title !== "" && (
-        <span class="fact-page-title" dir="auto">
+        <span class="fact-page-title" dir="auto" title={facts.title}>
           {facts.title}
         </span>
       )}
@@ -133,6 +133,7 @@ function Address({ address, none }: { address: string | undefined; none: string 
   return (
     <a
       class="fact-address"
+      dir="ltr"
       href={href}
       title={address}
       target="_blank"
