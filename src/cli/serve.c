@@ -2,6 +2,7 @@
  * deskbell serve: runs the desk until a signal ends it.
  */
 #include "command.h"
+#include "secure.h"
 #include "server.h"
 
 #include "base/buf.h"
@@ -9,6 +10,7 @@
 #include "base/hex.h"
 #include "base/log.h"
 #include "bell/supervisor.h"
+#include "bell/tls.h"
 
 #include <inttypes.h>
 #include <malloc.h>
@@ -47,7 +49,8 @@ static bell_status append_url(struct bell_buf *out, const struct config *config,
     } else if (bell_slice_equal(host, BELL_LIT("[::]"))) {
         host = BELL_LIT("[::1]");
     }
-    return bell_buf_printf(out, "http://%.*s:%u", BELL_FMT(host), (unsigned)port);
+    return bell_buf_printf(out, "%s://%.*s:%u", config->tls_cert.count > 0 ? "https" : "http",
+                           BELL_FMT(host), (unsigned)port);
 }
 
 /* The first line is for programs. */
@@ -102,7 +105,7 @@ static void options_reload(const struct cli *cli)
     config_finish(&fresh);
 }
 
-static void reload(const struct cli *cli)
+static void reload(const struct cli *cli, struct bell_tls *tls)
 {
     /* sd_notify(3): the time keeps an answer to an earlier wish from being taken for this one's. */
     char text[STATE_BYTES];
@@ -112,6 +115,10 @@ static void reload(const struct cli *cli)
         tell_supervisor(text);
     }
     options_reload(cli);
+    if (tls != NULL) {
+        bell_status st = bell_tls_reload(tls);
+        (void)st; /* was logged */
+    }
     tell_supervisor("READY=1");
 }
 
@@ -125,12 +132,12 @@ static void block_signals(sigset_t *set)
     (void)pthread_sigmask(SIG_BLOCK, set, NULL);
 }
 
-static void wait_for_end(const struct cli *cli, const sigset_t *set)
+static void wait_for_end(const struct cli *cli, struct bell_tls *tls, const sigset_t *set)
 {
     int number = 0;
     while (number != SIGTERM && number != SIGINT) {
         if (sigwait(set, &number) == 0 && number == SIGHUP) {
-            reload(cli);
+            reload(cli, tls);
         }
     }
     /* From here on the same signal ends the process at once. */
@@ -154,19 +161,25 @@ static int run(const struct cli *cli)
     keep_heap_tops();
     sigset_t signals;
     block_signals(&signals);
+    struct bell_tls *tls = NULL;
+    if (!secure_create(cli->config, &tls)) {
+        return EXIT_USAGE;
+    }
     struct server *server;
-    if (!server_start(cli->config, &server)) {
+    if (!server_start(cli->config, tls, &server)) {
+        bell_tls_destroy(tls);
         return EXIT_FAILED;
     }
     bell_log(BELL_LOG_INFO, "ready port=%u data=%s", (unsigned)server_port(server),
              cli->config->data);
     print_start(cli->config, server);
     tell_supervisor("READY=1");
-    wait_for_end(cli, &signals);
+    wait_for_end(cli, tls, &signals);
     tell_supervisor("STOPPING=1");
     bell_log(BELL_LOG_INFO, "ending: answering what was taken, closing connections");
     server_drain(server);
     server_destroy(server);
+    bell_tls_destroy(tls);
     bell_log(BELL_LOG_INFO, "ended");
     return EXIT_DONE;
 }

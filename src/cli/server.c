@@ -26,6 +26,7 @@ static const int64_t US_PER_DAY = INT64_C(24) * 60 * 60 * 1000 * 1000;
 
 struct server {
     const struct config *config; /* (borrowed) */
+    struct bell_tls *tls;        /* (borrowed) NULL: without */
     struct store *store;         /* (owned) as all below, in the order of their making */
     struct bus *bus;
     struct work *work;
@@ -216,23 +217,29 @@ static void complain_listen(const char *address, bell_status st)
     }
 }
 
-/* "systemd" or "systemd:NAME", or an address of libbell. */
-static bell_status listen_on(struct server *server, const char *address)
+/* "systemd" or "systemd:NAME", or an address of libbell. *count: how many listeners it became. */
+static bell_status listen_on(struct server *server, const char *address, size_t *count)
 {
     static const char SYSTEMD[] = "systemd";
     const size_t n = sizeof SYSTEMD - 1;
-    size_t count;
     if (strncmp(address, SYSTEMD, n) != 0 || (address[n] != '\0' && address[n] != ':')) {
+        *count = 1;
         return bell_io_server_listen(server->io, address);
     }
-    return bell_supervisor_listen(server->io, address[n] == ':' ? address + n + 1 : NULL, &count);
+    return bell_supervisor_listen(server->io, address[n] == ':' ? address + n + 1 : NULL, count);
 }
 
 static bool listen_and_run(struct server *server)
 {
     const struct option_list *listen = &server->config->listen;
+    size_t opened = 0;
     for (size_t i = 0; i < listen->count; i++) {
-        bell_status st = listen_on(server, listen->items[i]);
+        size_t count = 0;
+        bell_status st = listen_on(server, listen->items[i], &count);
+        for (; st == BELL_OK && count > 0; count--, opened++) {
+            st = server->tls == NULL ? BELL_OK
+                                     : bell_io_server_secure(server->io, opened, server->tls);
+        }
         if (st != BELL_OK) {
             complain_listen(listen->items[i], st);
             return false;
@@ -250,7 +257,7 @@ static bool listen_and_run(struct server *server)
 
 /* ---- life ---- */
 
-bool server_start(const struct config *config, struct server **out)
+bool server_start(const struct config *config, struct bell_tls *tls, struct server **out)
 {
     struct server *server = bell_mem_zalloc(sizeof *server);
     if (server == NULL) {
@@ -258,6 +265,7 @@ bool server_start(const struct config *config, struct server **out)
         return false;
     }
     server->config = config;
+    server->tls = tls;
     if (!open_store(server) || !create_parts(server) || !listen_and_run(server)) {
         server_destroy(server);
         return false;

@@ -12,13 +12,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct bell_tls;
 struct server;
 
 /*
  * Opens the store, listens and starts all threads. false: it failed, the reason was said in one
- * line that tells what to do, and nothing is left. config is borrowed until server_destroy.
+ * line that tells what to do, and nothing is left. config and tls, NULL for none, are borrowed
+ * until server_destroy.
  */
-bool server_start(const struct config *config, struct server **out);
+bool server_start(const struct config *config, struct bell_tls *tls, struct server **out);
 /*
  * Ends it without losing anything: answers what was taken, tells clients to connect again (1001),
  * waits for them at most as long as configured.

@@ -23,6 +23,9 @@ struct config {
     char *public_url;  /* (owned) without a final "/"; empty = made from the first listener */
     struct option_list listen;
     char *unix_mode; /* (owned) octal digits */
+    struct option_list tls_cert;
+    struct option_list tls_key;
+    char *tls_min; /* (owned) "1.2" or "1.3" */
     struct option_list trusted_proxies;
     bool proxy_protocol;
     enum bell_log_level log_level;

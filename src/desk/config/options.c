@@ -126,6 +126,13 @@ static const char *check_mode(bell_slice value)
     return is_good ? NULL : "must be permission bits like 0660";
 }
 
+static const char *check_tls_min(bell_slice value)
+{
+    return bell_slice_equal(value, BELL_LIT("1.2")) || bell_slice_equal(value, BELL_LIT("1.3"))
+               ? NULL
+               : "must be 1.2 or 1.3";
+}
+
 static const char *check_io(bell_slice value)
 {
     static const char *const BACK_ENDS[] = {"auto", "uring", "epoll"};
@@ -191,8 +198,35 @@ static const struct option OPTIONS[] = {
      .max = 256,
      .check = check_public_url,
      .serve_only = true,
-     .help = "The address people use, when a proxy stands before the server. Printed links begin "
-             "with it, and with https:// the session cookie is marked Secure."},
+     .help =
+         "The address people use, when it is not that of the first listener. Printed links begin "
+         "with it, and with https:// the session cookie is marked Secure."},
+    {.name = "tls-cert",
+     .argument = "FILE",
+     AT(tls_cert),
+     .type = OPTION_LIST,
+     .needs_value = true,
+     .serve_only = true,
+     .help = "A certificate (PEM, the ones between it and its root behind it). With it all that "
+             "listens speaks TLS: https and wss, and the session cookie is marked Secure. Several "
+             "may be given, each with its tls-key: browsers get the one that is made out to the "
+             "name they ask for, or the first. SIGHUP reads the files anew; connections go on, and "
+             "if something is wrong with a file, so do the old certificates."},
+    {.name = "tls-key",
+     .argument = "FILE",
+     AT(tls_key),
+     .type = OPTION_LIST,
+     .needs_value = true,
+     .serve_only = true,
+     .help = "The private key of a tls-cert (PEM, not encrypted), in the same order."},
+    {.name = "tls-min",
+     .argument = "VERSION",
+     .value = "1.2",
+     AT(tls_min),
+     .type = OPTION_TEXT,
+     .check = check_tls_min,
+     .serve_only = true,
+     .help = "The oldest version of TLS that is spoken: 1.2 or 1.3."},
     {.name = "trusted-proxies",
      .argument = "NETWORK",
      AT(trusted_proxies),
