@@ -6,13 +6,13 @@
  *                 [--deflate] [--deflate-takeover] [--deflate-window BITS] [--deflate-level N]
  *                 [--deflate-threshold BYTES]
  *                 [--trusted-proxy NETWORK] [--proxy-protocol]
- *                 [--tls-cert FILE --tls-key FILE]… [--tls-min 1.2|1.3]
+ *                 [--tls-cert FILE --tls-key FILE]… [--tls-min 1.2|1.3] [--listen-plain ADDRESS]
  *
  * ADDRESS is ADDR:PORT, unix:PATH, or systemd for the sockets that systemd has passed.
  *
  * A value may also stand behind a "=". --deflate turns permessage-deflate on as the library does by
  * default; the others, which change that, turn it on too. --tls-cert and --tls-key belong together
- * in their order; with them only TLS is spoken. SIGHUP reads their files anew.
+ * in their order; with them --listen speaks TLS, and SIGHUP reads their files anew.
  */
 #include <bell/bell.h>
 
@@ -47,6 +47,7 @@ struct settings {
     size_t subprotocol_count;
     const char *proxies[MAX_PROXIES];
     size_t proxy_count;
+    const char *listen_plain; /* without TLS, whatever the others speak */
     const char *certificates[MAX_CERTIFICATES];
     size_t certificate_count;
     const char *keys[MAX_CERTIFICATES];
@@ -154,6 +155,8 @@ static bool option_set(struct settings *s, const char *name, const char *value)
         s->certificates[s->certificate_count++] = value;
     } else if (strcmp(name, "--tls-key") == 0 && s->key_count < MAX_CERTIFICATES) {
         s->keys[s->key_count++] = value;
+    } else if (strcmp(name, "--listen-plain") == 0) {
+        s->listen_plain = value;
     } else if (strcmp(name, "--tls-min") == 0 &&
                (strcmp(value, "1.2") == 0 || strcmp(value, "1.3") == 0)) {
         s->tls_min = strcmp(value, "1.3") == 0 ? BELL_TLS_1_3 : BELL_TLS_1_2;
@@ -213,6 +216,14 @@ static int settings_parse(struct settings *s, int argc, char **argv)
     return 0;
 }
 
+static bell_status complain(const char *address, bell_status st)
+{
+    if (st != BELL_OK) {
+        (void)fprintf(stderr, "echo-server: %s: %s\n", address, bell_status_text(st));
+    }
+    return st;
+}
+
 static bell_status listen_on_all(const struct settings *s, struct bell_io_server *io,
                                  struct bell_tls *tls)
 {
@@ -228,12 +239,13 @@ static bell_status listen_on_all(const struct settings *s, struct bell_io_server
         for (; st == BELL_OK && passed > 0; passed--, opened++) {
             st = tls == NULL ? BELL_OK : bell_io_server_secure(io, opened, tls);
         }
-        if (st != BELL_OK) {
-            (void)fprintf(stderr, "echo-server: %s: %s\n", addresses[i], bell_status_text(st));
+        if (complain(addresses[i], st) != BELL_OK) {
             return st;
         }
     }
-    return BELL_OK;
+    return s->listen_plain == NULL
+               ? BELL_OK
+               : complain(s->listen_plain, bell_io_server_listen(io, s->listen_plain));
 }
 
 /* What TLS needs; *out stays NULL without certificates. Exits as usage does. */

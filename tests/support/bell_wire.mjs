@@ -2,6 +2,7 @@
 // exactly what comes, as bytes, as HTTP responses or as WebSocket frames. Waiting has a limit, so that
 // a silent server fails a test instead of holding it.
 import { createConnection } from "node:net";
+import { connect as connectTls } from "node:tls";
 
 const LIMIT_MS = 40000;
 
@@ -22,11 +23,27 @@ export class Wire {
     /** The error code of a connection that broke, "ECONNRESET" mostly. */
     broke;
     isClosed = false;
+    /** TLS: what the connection could be resumed with. */
+    session;
 
-    static async connect(port, { paused = false, allowHalfOpen = true, localAddress } = {}) {
+    /**
+     * path: of a Unix socket, instead of the port; tls: options of tls.connect, for a connection
+     * whose handshake is over when this returns.
+     */
+    static async connect(port, { paused = false, allowHalfOpen = true, localAddress, path, tls } = {}) {
         const wire = new Wire();
-        const socket = createConnection({ host: "127.0.0.1", port, allowHalfOpen, localAddress, noDelay: true });
+        const where = path === undefined ? { host: "127.0.0.1", port, localAddress } : { path };
+        const socket = tls === undefined
+            ? createConnection({ ...where, allowHalfOpen, noDelay: true })
+            : connectTls({ ...where, allowHalfOpen, servername: "localhost", ...tls });
         wire.#socket = socket;
+        if (tls !== undefined) {
+            socket.setNoDelay(true);
+            socket.on("session", (session) => {
+                wire.session = session;
+                wire.#notify();
+            });
+        }
         if (paused) socket.pause();
         socket.on("data", (bytes) => {
             wire.#chunks.push(bytes);
@@ -38,7 +55,7 @@ export class Wire {
             wire.#notify();
         });
         await new Promise((resolve, reject) => {
-            socket.once("connect", resolve);
+            socket.once(tls === undefined ? "connect" : "secureConnect", resolve);
             socket.once("error", reject);
         });
         socket.on("error", (error) => {
@@ -118,6 +135,17 @@ export class Wire {
     destroy({ reset = false } = {}) {
         if (reset) this.#socket.resetAndDestroy();
         else this.#socket.destroy();
+    }
+
+    /** The socket of Node.js, for what only TLS has. */
+    get socket() {
+        return this.#socket;
+    }
+
+    /** Waits for a ticket. */
+    async ticket() {
+        await this.#until("a session ticket", () => this.session !== undefined);
+        return this.session;
     }
 
     /** Bytes that have come and were not taken. */
