@@ -498,15 +498,15 @@ static void a_slow_receiver_is_dropped_with_1013_and_the_others_do_not_notice(vo
     world_stop(&w);
 }
 
-enum { FLOOD_MESSAGES = 1500, FLOOD_BYTES = 10000, FLOOD_QUEUE_BYTES = 512 * 1024 };
+enum { FLOOD_MESSAGES = 1500, FLOOD_BYTES = 10000, FLOOD_QUEUE_BYTES = 1024 * 1024 };
 
 static void echo_and_tell_when_filling(struct bell_ws_server *ws, bell_conn conn,
                                        const bell_message *m)
 {
     size_t before = bell_ws_queued_bytes(ws, conn);
     echo(ws, conn, m);
-    /* Below the mark from which the peer is not read. */
-    if (before <= FLOOD_QUEUE_BYTES / 4 && bell_ws_queued_bytes(ws, conn) > FLOOD_QUEUE_BYTES / 4) {
+    /* The mark from which on the peer is not read. */
+    if (before <= FLOOD_QUEUE_BYTES / 2 && bell_ws_queued_bytes(ws, conn) > FLOOD_QUEUE_BYTES / 2) {
         atomic_store(&is_filling, true);
     }
 }
