@@ -50,13 +50,11 @@ class Activator {
         this.#child.on("close", () => this.#wake?.());
     }
 
-    /** Waits for a line; those before it are forgotten. */
+    /** Waits for a line and takes it; what the desk prints and what it tells may come in any order. */
     async line(pattern) {
         for (;;) {
-            while (this.#lines.length > 0) {
-                const match = pattern.exec(this.#lines.shift());
-                if (match) return match;
-            }
+            const place = this.#lines.findIndex((line) => pattern.test(line));
+            if (place >= 0) return pattern.exec(this.#lines.splice(place, 1)[0]);
             assert.equal(this.#child.exitCode, null, `the activator ended before ${pattern}`);
             await new Promise((resolve) => (this.#wake = resolve));
         }
