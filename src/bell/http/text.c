@@ -94,13 +94,10 @@ int bell_http_percent_value(bell_slice s)
     return high < 0 || low < 0 ? -1 : high * 16 + low;
 }
 
-bool bell_http_equal_nocase(bell_slice a, bell_slice b)
+bool bell_http_same_nocase(const char *a, const char *b, size_t n)
 {
-    if (a.n != b.n) {
-        return false;
-    }
-    for (size_t i = 0; i < a.n; i++) {
-        if (bell_http_lower(a.p[i]) != bell_http_lower(b.p[i])) {
+    for (size_t i = 0; i < n; i++) {
+        if (bell_http_lower(a[i]) != bell_http_lower(b[i])) {
             return false;
         }
     }

@@ -57,7 +57,11 @@ int bell_http_hex_value(char c);
  */
 int bell_http_percent_value(bell_slice s);
 /* Equal but for the case of ASCII letters. */
-bool bell_http_equal_nocase(bell_slice a, bell_slice b);
+bool bell_http_same_nocase(const char *a, const char *b, size_t n);
+static inline bool bell_http_equal_nocase(bell_slice a, bell_slice b)
+{
+    return a.n == b.n && bell_http_same_nocase(a.p, b.p, a.n);
+}
 /* Without SP and HTAB at both ends. */
 bell_slice bell_http_trim(bell_slice s);
 

@@ -130,17 +130,35 @@ bool bell_address_is_none(const bell_address *a)
     return memcmp(a->bytes, NONE.bytes, sizeof NONE.bytes) == 0;
 }
 
+/* As inet_ntop, which goes through printf: every connection is asked for its address. */
+static bell_slice ipv4_format(const uint8_t bytes[4], char room[BELL_ADDRESS_TEXT_BYTES])
+{
+    size_t n = 0;
+    for (size_t i = 0; i < 4; i++) {
+        uint8_t byte = bytes[i];
+        if (byte >= 100) {
+            room[n++] = (char)('0' + byte / 100);
+        }
+        if (byte >= 10) {
+            room[n++] = (char)('0' + byte / 10 % 10);
+        }
+        room[n++] = (char)('0' + byte % 10);
+        room[n++] = '.';
+    }
+    room[--n] = '\0'; /* the last dot */
+    return bell_slice_make(room, n);
+}
+
 bell_slice bell_address_format(const bell_address *a, char room[BELL_ADDRESS_TEXT_BYTES])
 {
     if (bell_address_is_none(a)) {
         room[0] = '\0';
         return bell_slice_make(room, 0);
     }
-    const char *text =
-        bell_address_is_ipv4(a)
-            ? inet_ntop(AF_INET, a->bytes + sizeof MAPPED_PREFIX, room, BELL_ADDRESS_TEXT_BYTES)
-            : inet_ntop(AF_INET6, a->bytes, room, BELL_ADDRESS_TEXT_BYTES);
-    return bell_slice_from(text);
+    if (bell_address_is_ipv4(a)) {
+        return ipv4_format(a->bytes + sizeof MAPPED_PREFIX, room);
+    }
+    return bell_slice_from(inet_ntop(AF_INET6, a->bytes, room, BELL_ADDRESS_TEXT_BYTES));
 }
 
 static void clear_behind(bell_address *a, unsigned prefix_bits)

@@ -222,9 +222,12 @@ static void receive_ready(struct bell_io *io, struct bell_io_handle *h)
         return;
     }
     bell_status st = n == 0 ? BELL_OK : bell_io_status(errno);
-    /* Else the end of the stream would be told again in every turn. */
-    receive_stop(io, h);
+    h->is_receiving = false;
     io->base.events.on_receive(h, st, io->received, 0, io->base.user);
+    /* Most streams are closed now. Else the end would be told again in every turn. */
+    if (h->fd >= 0 && !h->is_receiving) {
+        (void)interest_update(io, h); /* cannot fail for a registered socket */
+    }
 }
 
 /* Writable, or an error: either way the connect is over. */

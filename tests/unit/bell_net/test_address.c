@@ -6,6 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <string.h>
 
 static void reads_what_one_can_listen_on(void **state)
 {
@@ -53,6 +56,26 @@ static bool has(const char *network, const char *address)
     return bell_network_has(&n, &a);
 }
 
+static void writes_every_byte_as_the_c_library_does(void **state)
+{
+    (void)state;
+    for (unsigned value = 0; value <= 0xff; value++) {
+        for (unsigned place = 0; place < 4; place++) {
+            struct sockaddr_storage from = {.ss_family = AF_INET};
+            struct sockaddr_in in = {.sin_family = AF_INET,
+                                     .sin_addr.s_addr = htonl(0x0a630901U | value << 8 * place)};
+            char expected[INET_ADDRSTRLEN];
+            char room[BELL_ADDRESS_TEXT_BYTES];
+            memcpy(&from, &in, sizeof in);
+            bell_address a = bell_address_from_sockaddr(&from);
+            bell_slice text = bell_address_format(&a, room);
+            assert_non_null(inet_ntop(AF_INET, &in.sin_addr, expected, sizeof expected));
+            assert_string_equal(room, expected);
+            assert_int_equal(text.n, strlen(expected));
+        }
+    }
+}
+
 static void a_network_has_exactly_its_addresses(void **state)
 {
     (void)state;
@@ -86,6 +109,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_what_one_can_listen_on),
         cmocka_unit_test(writes_addresses_as_people_do),
+        cmocka_unit_test(writes_every_byte_as_the_c_library_does),
         cmocka_unit_test(a_network_has_exactly_its_addresses),
         cmocka_unit_test(refuses_what_is_no_network),
     };
