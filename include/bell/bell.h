@@ -21,6 +21,7 @@
 #include "bell/guard.h"
 #include "bell/http_server.h"
 #include "bell/io_server.h"
+#include "bell/log.h"
 #include "bell/slice.h"
 #include "bell/status.h"
 #include "bell/supervisor.h"

@@ -13,9 +13,19 @@ enum { LINE_BYTES = 1024, WINDOW_MS = 10000, LINES_PER_WINDOW = 10 };
 
 static _Atomic int current_level = BELL_LOG_INFO;
 
-void bell_log_set_level(enum bell_log_level level)
+/* Set before there are other threads. */
+static bell_log_fn sink_fn;
+static void *sink_user;
+
+void bell_log_set_level(bell_log_level level)
 {
     atomic_store_explicit(&current_level, (int)level, memory_order_relaxed);
+}
+
+void bell_log_set_sink(bell_log_fn sink, void *user)
+{
+    sink_fn = sink;
+    sink_user = user;
 }
 
 bool bell_log_is_on(enum bell_log_level level)
@@ -51,19 +61,25 @@ bell_status bell_log_level_parse(bell_slice name, enum bell_log_level *out)
     return BELL_EINVAL;
 }
 
+/* Time and level. */
+static size_t write_head(enum bell_log_level level, char *line, size_t size_bytes)
+{
+    struct timespec now;
+    struct tm utc;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    (void)gmtime_r(&now.tv_sec, &utc);
+    size_t n = strftime(line, size_bytes, "%Y-%m-%dT%H:%M:%S", &utc);
+    int head =
+        snprintf(line + n, size_bytes - n, ".%03ldZ %s ", now.tv_nsec / 1000000, level_name(level));
+    return n + (head > 0 ? (size_t)head : 0);
+}
+
 BELL_PRINTF(2, 0)
 static void write_line(enum bell_log_level level, const char *fmt, va_list args)
 {
     int saved_errno = errno;
     char line[LINE_BYTES];
-    struct timespec now;
-    struct tm utc;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    (void)gmtime_r(&now.tv_sec, &utc);
-    size_t n = strftime(line, sizeof line, "%Y-%m-%dT%H:%M:%S", &utc);
-    int head = snprintf(line + n, sizeof line - n, ".%03ldZ %s ", now.tv_nsec / 1000000,
-                        level_name(level));
-    n += head > 0 ? (size_t)head : 0;
+    size_t n = sink_fn == NULL ? write_head(level, line, sizeof line) : 0;
     int body = vsnprintf(line + n, sizeof line - n, fmt, args);
     n += body > 0 ? (size_t)body : 0;
     if (n > sizeof line - 1) {
@@ -75,10 +91,14 @@ static void write_line(enum bell_log_level level, const char *fmt, va_list args)
             line[i] = ' ';
         }
     }
-    line[n++] = '\n';
-    /* A log that cannot be written must not stop the server. */
-    ssize_t written = write(STDERR_FILENO, line, n);
-    (void)written;
+    if (sink_fn != NULL) {
+        sink_fn(level, bell_slice_make(line, n), sink_user);
+    } else {
+        line[n++] = '\n';
+        /* A log that cannot be written must not stop the server. */
+        ssize_t written = write(STDERR_FILENO, line, n);
+        (void)written;
+    }
     errno = saved_errno;
 }
 

@@ -1,5 +1,6 @@
 /*
- * Log: one line per event on standard error: time, level, what, then key=value fields.
+ * Log: one line per event on standard error: time, level, what, then key=value fields; or where the
+ * program wants it (bell/log.h).
  *
  * Ids and sizes, never message text, tokens or passwords. error = somebody must act, warn =
  * degraded, info = life cycle, debug = per message. Keeps errno, allocates nothing, any thread.
@@ -8,12 +9,11 @@
 #define BELL_BASE_LOG_H
 
 #include "base/compiler.h"
+#include "bell/log.h"
 #include "bell/slice.h"
 #include "bell/status.h"
 
 #include <stdint.h>
-
-enum bell_log_level { BELL_LOG_ERROR, BELL_LOG_WARN, BELL_LOG_INFO, BELL_LOG_DEBUG };
 
 /* What a peer can trigger is limited: one of these (static, zeroed) per place in the code. */
 struct bell_log_limit {
@@ -22,7 +22,6 @@ struct bell_log_limit {
     _Atomic uint32_t suppressed;
 };
 
-void bell_log_set_level(enum bell_log_level level);
 /* "error", "warn", "info" or "debug"; BELL_EINVAL for anything else. */
 BELL_NODISCARD bell_status bell_log_level_parse(bell_slice name, enum bell_log_level *out);
 _Bool bell_log_is_on(enum bell_log_level level);
