@@ -323,7 +323,7 @@ static bell_status compose(const struct settings *s, struct bell_tls *tls,
     }
     /* Room for the echo of the largest message, and half as much again before the peer is not read.
      */
-    ws_options.max_queue_bytes = s->max_message_bytes * 2 + (size_t)4 * 1024 * 1024;
+    ws_options.queue.max_bytes = s->max_message_bytes * 2 + (size_t)4 * 1024 * 1024;
     ws_options.deflate = s->deflate;
     ws_options.subprotocols = s->subprotocols;
     ws_options.subprotocol_count = s->subprotocol_count;

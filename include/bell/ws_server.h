@@ -74,10 +74,8 @@ typedef struct {
  * on_open     the handshake was answered; request is borrowed until the callback returns. Of a
  *             client (ws_client.h): it has succeeded, and request is NULL
  * on_message  one whole message
- * on_drain    the queue of this connection has fallen to half of its bytes (512 KiB when that is
- *             less; less than half when the limit is below 528 KiB, since one receive may bring 256
- *             KiB) and a quarter of its messages again, after it had passed one of these marks;
- *             meanwhile the peer was not read
+ * on_drain    the queue of this connection has fallen to its low marks again, after it had passed a
+ *             high one (bell_ws_queue_options); meanwhile the peer was not read
  * on_error    why the connection is about to fail: BELL_EPROTO (the peer broke the protocol),
  *             BELL_ELIMIT (a message or queue limit), BELL_ETIMEOUT (heartbeat), BELL_EIO (socket),
  *             BELL_ENOMEM (also: a message of another thread or for a topic could not be queued).
@@ -134,14 +132,45 @@ typedef struct {
                                would not become shorter. Default 256 */
 } bell_ws_deflate_options;
 
+/* What happens to a message that finds no room in the queue of its receiver. */
+typedef enum {
+    BELL_OVERFLOW_DEFAULT, /* what the connection's queue says; there: BELL_OVERFLOW_CLOSE */
+    /*
+     * The receiver is closed: nobody misses a message without knowing it. First what may be given
+     * up is: messages that were sent with BELL_OVERFLOW_DROP_OLDEST.
+     */
+    BELL_OVERFLOW_CLOSE,
+    /*
+     * The oldest messages that were sent so are given up for it, as long as they have not begun to
+     * be sent; when that makes not enough room, it is dropped itself.
+     */
+    BELL_OVERFLOW_DROP_OLDEST,
+    BELL_OVERFLOW_DROP_NEWEST, /* it is dropped */
+} bell_ws_overflow;
+
+/*
+ * The queue of what waits to be sent to one peer. Above a high mark its peer is not read, so that
+ * who sends and does not read slows himself; when it has fallen to the low marks he is read again
+ * and on_drain is called.
+ */
+typedef struct {
+    size_t max_bytes; /* One message is taken whatever its size while no other waits. Less than 4
+                         GiB whatever is set. Default 4 MiB */
+    uint32_t max_messages;  /* likewise, counted. Default 65,536 */
+    uint32_t high_messages; /* 0 = a quarter of max_messages. Default 0 */
+    size_t high_bytes; /* 0 = half of max_bytes, but 512 KiB when that is less; less than half when
+                          max_bytes is below 528 KiB, since one receive may bring 256 KiB, the
+                          answers to which must still fit. Default 0 */
+    size_t low_bytes;  /* at most high_bytes; 0 = the same. Default 0 */
+    uint32_t low_messages;     /* at most high_messages; 0 = the same. Default 0 */
+    uint16_t close_code;       /* of BELL_OVERFLOW_CLOSE (RFC 6455 section 7.4). Default 1013 */
+    bell_ws_overflow overflow; /* default BELL_OVERFLOW_CLOSE */
+} bell_ws_queue_options;
+
 typedef struct {
     size_t max_message_bytes; /* whole message, inflated; above: Close 1009. Default 1 MiB */
     size_t max_frame_bytes;   /* one frame's payload as it comes, compressed or not; above: Close
                                  1009. Default 1 MiB */
-    size_t max_queue_bytes;   /* waiting to be sent to one peer; above: Close 1013. One message is
-                                 taken whatever its size while no other waits. Less than 4 GiB
-                                 whatever is set. Default 4 MiB */
-    uint32_t max_queue_messages; /* likewise, counted. Default 65,536 */
     uint32_t heartbeat_ms; /* a Ping after so much silence of the peer; 0 = never. Default 30,000 */
     uint32_t
         idle_timeout_ms; /* silence after which a peer counts as dead; 0 = never. Default 75,000 */
@@ -152,6 +181,7 @@ typedef struct {
     bell_ws_deflate_options deflate; /* default off */
     uint32_t upgrade_timeout_ms; /* for the decision that on_upgrade has deferred; then the upgrade
                                     is refused with 503. Default 10,000 */
+    bell_ws_queue_options queue; /* of every connection; see bell_ws_set_queue */
 } bell_ws_options;
 
 /* What the calls below are made of; the sizes say which fields the program knows (see version.h).
@@ -171,7 +201,8 @@ static inline void bell_ws_options_init(bell_ws_options *options)
  * Copies component and options (NULL = defaults). The result is owned by the caller and must
  * outlive the HTTP server it is given to.
  * BELL_EINVAL a limit of 0, a bad sub-protocol name, an enabled deflate with a number out of its
- * range; BELL_ENOTSUP a callback or an option that only a later libbell knows; BELL_ENOMEM.
+ * range, a queue with marks above its limits or a code that must not be sent; BELL_ENOTSUP a
+ * callback or an option that only a later libbell knows; BELL_ENOMEM.
  */
 BELL_NODISCARD static inline bell_status
 bell_ws_server_create(const struct bell_component *component, const bell_ws_options *options,
@@ -258,8 +289,9 @@ BELL_API bool bell_ws_offers(const struct bell_http_request *request, bell_slice
  * Queues one message, whole or not at all; data is copied. Any thread; messages of one thread to
  * one connection keep their order.
  * BELL_ECLOSED  the connection is gone or closing (from a foreign thread it may also go later)
- * BELL_ELIMIT   the queue is full: the connection is being closed with 1013
- * BELL_EAGAIN   from another thread: 64 MiB wait for the connection's loop already
+ * BELL_ELIMIT   the queue is full: the connection is being closed with 1013 (queue.close_code)
+ * BELL_EAGAIN   the queue is full and the connection's queue drops: the message was dropped; or,
+ *               from another thread: 64 MiB wait for the connection's loop already
  * BELL_EINVAL   text that is not UTF-8; BELL_ENOMEM
  */
 BELL_NODISCARD BELL_API bell_status bell_ws_send(struct bell_ws_server *ws, bell_conn conn,
@@ -307,6 +339,37 @@ BELL_NODISCARD BELL_API bell_status bell_ws_publish(struct bell_ws_server *ws, b
                                                     bell_message_type type, bell_slice data,
                                                     bell_conn except);
 
+/* How a message is published; zeroed: as bell_ws_publish does for all. */
+typedef struct {
+    bell_conn except; /* who does not get it; 0 = nobody */
+    /*
+     * Not empty: the latest message of each key and topic is enough. Where the one before it still
+     * waits and has not begun to be sent, this one takes its place in the queue, and the other is
+     * never sent.
+     */
+    bell_slice key;
+    bell_ws_overflow overflow; /* of this message, whatever the queue of a receiver says */
+} bell_ws_publish_options;
+
+/* What the call below is made of; the size says which fields the program knows (see version.h). */
+BELL_NODISCARD BELL_API bell_status bell_ws_publish_sized(struct bell_ws_server *ws,
+                                                          bell_slice topic, bell_message_type type,
+                                                          bell_slice data,
+                                                          const bell_ws_publish_options *options,
+                                                          size_t options_bytes);
+
+/*
+ * As bell_ws_publish, and BELL_EINVAL for an overflow that is none; BELL_ENOTSUP an option that
+ * only a later libbell knows. Messages with a key, and those that may be given up for newer ones,
+ * are not compressed with context takeover: what follows must not depend on them.
+ */
+BELL_NODISCARD static inline bell_status
+bell_ws_publish_with(struct bell_ws_server *ws, bell_slice topic, bell_message_type type,
+                     bell_slice data, const bell_ws_publish_options *options)
+{
+    return bell_ws_publish_sized(ws, topic, type, data, options, sizeof *options);
+}
+
 /*
  * The same for every open connection of this server but except. Any thread. BELL_EINVAL,
  * BELL_ENOMEM, BELL_EAGAIN.
@@ -333,6 +396,14 @@ BELL_NODISCARD BELL_API bell_status bell_ws_run(struct bell_ws_server *ws, bell_
 BELL_API void bell_ws_set_user(struct bell_ws_server *ws, bell_conn conn, void *user);
 BELL_API void *bell_ws_get_user(struct bell_ws_server *ws, bell_conn conn);
 
+/*
+ * Gives one connection a queue of its own kind, from the next message on; NULL = the server's
+ * again. What waits already stays, and was sent as it was sent. Only on the connection's loop
+ * thread. BELL_EINVAL as bell_ws_server_create; BELL_ECLOSED, BELL_ENOMEM.
+ */
+BELL_NODISCARD BELL_API bell_status bell_ws_set_queue(struct bell_ws_server *ws, bell_conn conn,
+                                                      const bell_ws_queue_options *queue);
+
 /* Bytes waiting to be sent; 0 for a stale handle. Only on the connection's loop thread. */
 BELL_API size_t bell_ws_queued_bytes(struct bell_ws_server *ws, bell_conn conn);
 
@@ -342,6 +413,24 @@ BELL_API bell_slice bell_ws_subprotocol(struct bell_ws_server *ws, bell_conn con
 /* The client's address as text ("192.0.2.1", "2001:db8::1"; see bell_http_request_peer), valid
  * until the next call on this thread; empty when stale. Only on its loop thread. */
 BELL_API bell_slice bell_ws_peer_address(struct bell_ws_server *ws, bell_conn conn);
+
+/* What has become of messages, since the server was made; all loops. */
+typedef struct {
+    uint64_t high_marks;     /* times that a queue has passed a high mark */
+    uint64_t replaced;       /* messages that a later one of the same key has taken the place of */
+    uint64_t dropped;        /* messages that were dropped, old or new, since a queue was full */
+    uint64_t slow_receivers; /* connections closed since their queue was full */
+} bell_ws_stats;
+
+/* What the call below is made of; the size says which fields the program knows (see version.h). */
+BELL_API void bell_ws_server_stats_sized(const struct bell_ws_server *ws, bell_ws_stats *out,
+                                         size_t out_bytes);
+
+/* Any thread; a moment's values. They go with the I/O server. */
+static inline void bell_ws_server_stats(const struct bell_ws_server *ws, bell_ws_stats *out)
+{
+    bell_ws_server_stats_sized(ws, out, sizeof *out);
+}
 
 /* Open connections of this server, all loops. Any thread; a moment's value. */
 BELL_API uint64_t bell_ws_connection_count(const struct bell_ws_server *ws);

@@ -47,16 +47,20 @@ static void on_open(struct bell_ws_server *ws, bell_conn conn,
     atomic_fetch_add(&opens, 1);
     atomic_store((atomic_uint_fast64_t *)user, conn);
     assert_ptr_equal(bell_ws_get_user(ws, conn), user);
-    if (bell_ws_subscribe(ws, conn, BELL_LIT("news")) != BELL_OK) {
+    const bell_ws_queue_options queue = {
+        .max_bytes = 1000000, .max_messages = 1000, .close_code = 1013};
+    if (bell_ws_set_queue(ws, conn, &queue) != BELL_OK ||
+        bell_ws_subscribe(ws, conn, BELL_LIT("news")) != BELL_OK) {
         (void)bell_ws_abort(ws, conn);
     }
 }
 
 static void on_message(struct bell_ws_server *ws, bell_conn conn, const bell_message *m, void *user)
 {
+    const bell_ws_publish_options stands_alone = {.overflow = BELL_OVERFLOW_DROP_OLDEST};
     assert_ptr_equal(bell_ws_get_user(ws, conn), user);
     if (bell_ws_send(ws, conn, m->type, m->data) != BELL_OK ||
-        bell_ws_publish(ws, BELL_LIT("news"), m->type, m->data, 0) != BELL_OK) {
+        bell_ws_publish_with(ws, BELL_LIT("news"), m->type, m->data, &stands_alone) != BELL_OK) {
         (void)bell_ws_abort(ws, conn);
     }
 }

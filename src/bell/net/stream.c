@@ -201,6 +201,39 @@ bell_status bell_stream_send_blob(struct bell_stream *s, struct bell_blob *blob)
     return st;
 }
 
+/* So many of the first pieces the kernel may be reading, or are encrypted already. */
+static int begun_pieces(const struct bell_stream *s)
+{
+    if (s->tls != NULL) {
+        return bell_out_queue_pieces(&s->out, bell_tls_session_covered(s->tls));
+    }
+    return s->is_sending && !s->io.is_send_waiting ? s->pieces : 0;
+}
+
+bell_status bell_stream_put(struct bell_stream *s, struct bell_blob *blob, uint64_t key,
+                            bool may_drop)
+{
+    if (!may_send(s)) {
+        return BELL_ECLOSED;
+    }
+    bell_status st = bell_out_queue_put(&s->loop->pool, &s->out, blob, key, may_drop);
+    if (st == BELL_OK) {
+        bell_stream_mark_dirty(s);
+    }
+    return st;
+}
+
+bool bell_stream_replace(struct bell_stream *s, struct bell_blob *blob, uint64_t key,
+                         size_t max_bytes)
+{
+    return may_send(s) && bell_out_queue_replace(&s->out, blob, key, begun_pieces(s), max_bytes);
+}
+
+uint32_t bell_stream_make_room(struct bell_stream *s, size_t bytes, uint32_t frames)
+{
+    return bell_out_queue_make_room(&s->loop->pool, &s->out, begun_pieces(s), bytes, frames);
+}
+
 void bell_stream_end(struct bell_stream *s)
 {
     if (s->state == BELL_STREAM_OPEN) {
@@ -215,11 +248,7 @@ void bell_stream_end(struct bell_stream *s)
 
 void bell_stream_drop_unsent(struct bell_stream *s)
 {
-    if (s->tls != NULL) {
-        bell_out_queue_keep_bytes(&s->out, bell_tls_session_covered(s->tls));
-    } else if (s->is_sending && !s->io.is_send_waiting) {
-        bell_out_queue_keep_first(&s->out, BELL_IO_MAX_PIECES);
-    }
+    bell_out_queue_keep_first(&s->out, begun_pieces(s));
     bell_out_queue_drop_unsent(&s->loop->pool, &s->out);
 }
 
@@ -299,6 +328,7 @@ void bell_stream_flush(struct bell_stream *s)
     struct iovec pieces[BELL_IO_MAX_PIECES];
     size_t sent = 0;
     int count = bell_out_queue_gather(wire_of(s), pieces, BELL_IO_MAX_PIECES);
+    s->pieces = (uint8_t)count; /* BELL_IO_MAX_PIECES is less */
     bell_status st = bell_io_send(s->loop->io, &s->io, pieces, count, &sent);
     if (st == BELL_EAGAIN) {
         s->is_sending = true;

@@ -81,6 +81,7 @@ struct bell_stream {
     bool has_sent : 1;     /* a large frame went out, in part or whole: on_sent is due */
     bool has_peer_end : 1; /* the peer has ended its half */
     bool ends_last : 1;    /* ending leaves it to the peer to be the first */
+    uint8_t pieces;        /* of the send in flight */
 };
 
 /* Takes fd over, also on failure, and starts receiving. BELL_ENOMEM, BELL_EIO: on_closed does not
@@ -119,6 +120,12 @@ BELL_NODISCARD bell_status bell_stream_send_blob(struct bell_stream *s, struct b
 /* Room for a frame at the end of the queue: the caller writes all size bytes at *out before its
  * next call. Else as bell_stream_send. */
 BELL_NODISCARD bell_status bell_stream_reserve(struct bell_stream *s, size_t size, char **out);
+/* As bell_out_queue_put, replace and make_room; put and replace as sends. */
+BELL_NODISCARD bell_status bell_stream_put(struct bell_stream *s, struct bell_blob *blob,
+                                           uint64_t key, bool may_drop);
+bool bell_stream_replace(struct bell_stream *s, struct bell_blob *blob, uint64_t key,
+                         size_t max_bytes);
+uint32_t bell_stream_make_room(struct bell_stream *s, size_t bytes, uint32_t frames);
 /*
  * The end of our half: what is queued goes out, then the peer is told, then the stream waits for
  * the peer's end and closes. (With ends_last the peer is not told: that it ends is only waited

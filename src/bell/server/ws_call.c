@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "base/versioned.h"
 #include "bell/net/blob.h"
 #include "bell/net/mailbox.h"
 #include "bell/server/connection.h"
@@ -28,6 +29,7 @@ struct ws_mail {
     struct bell_blob *topic;           /* (owned) a reference */
     bell_ws_task_fn task;
     void *user;
+    bell_ws_terms terms; /* PUBLISH */
     uint16_t code;
     uint8_t kind; /* enum mail_kind */
 };
@@ -135,10 +137,9 @@ static bell_status abort_here(const struct bell_ws_server *ws, struct bell_serve
 }
 
 /* Nobody can be told that a frame was not queued: without it the connection must not go on. */
-static void frame_deliver(struct bell_connection *c, struct bell_blob *frame,
-                          struct bell_ws_variants *variants)
+static void frame_deliver(struct bell_connection *c, const struct ws_mail *m)
 {
-    bell_status st = bell_ws_session_send_frame(c, frame, variants);
+    bell_status st = bell_ws_session_send_frame(c, m->frame, m->variants, &m->terms);
     if (st == BELL_ENOMEM) {
         bell_ws_session_doom(c, st);
     }
@@ -153,7 +154,7 @@ static void publish_here(struct bell_server_loop *home, const struct ws_mail *m)
     for (size_t i = 0; i < count; i++) {
         struct bell_connection *c = members[i].subscriber;
         if (m->conn == 0 || bell_connection_handle(c) != m->conn) {
-            frame_deliver(c, m->frame, m->variants);
+            frame_deliver(c, m);
         }
     }
 }
@@ -163,7 +164,7 @@ static void broadcast_one(struct bell_connection *c, void *user)
     const struct ws_mail *m = user;
     if (c->phase == BELL_CONNECTION_WEBSOCKET && c->u.ws.server == m->ws &&
         bell_connection_handle(c) != m->conn) {
-        frame_deliver(c, m->frame, m->variants);
+        frame_deliver(c, m);
     }
 }
 
@@ -198,7 +199,7 @@ static void mail_deliver(struct bell_mail *mail)
     switch ((enum mail_kind)m->kind) {
     case MAIL_SEND:
         if (c != NULL) {
-            frame_deliver(c, m->frame, NULL);
+            frame_deliver(c, m);
         }
         break;
     case MAIL_CLOSE:
@@ -370,6 +371,33 @@ void *bell_ws_get_user(struct bell_ws_server *ws, bell_conn conn)
     return place == NULL ? NULL : *place;
 }
 
+bell_status bell_ws_set_queue(struct bell_ws_server *ws, bell_conn conn,
+                              const bell_ws_queue_options *queue)
+{
+    struct bell_connection *c = find_mine(ws, conn);
+    if (c == NULL || c->u.ws.state == BELL_WS_DONE) {
+        return BELL_ECLOSED;
+    }
+    if (queue == NULL) {
+        if (c->u.ws.extra != NULL) {
+            c->u.ws.extra->has_queue = false;
+        }
+        return BELL_OK;
+    }
+    bell_ws_queue_options complete = *queue;
+    bell_status st = bell_ws_queue_complete(&complete);
+    if (st != BELL_OK) {
+        return st;
+    }
+    struct bell_ws_extra *extra = bell_ws_extra_of(c);
+    if (extra == NULL) {
+        return BELL_ENOMEM;
+    }
+    extra->queue = complete;
+    extra->has_queue = true;
+    return BELL_OK;
+}
+
 size_t bell_ws_queued_bytes(struct bell_ws_server *ws, bell_conn conn)
 {
     const struct bell_connection *c = find_mine(ws, conn);
@@ -388,6 +416,20 @@ bell_slice bell_ws_peer_address(struct bell_ws_server *ws, bell_conn conn)
     static _Thread_local char room[BELL_ADDRESS_TEXT_BYTES];
     const struct bell_connection *c = find_mine(ws, conn);
     return c == NULL ? bell_slice_make(NULL, 0) : bell_address_format(&c->peer, room);
+}
+
+void bell_ws_server_stats_sized(const struct bell_ws_server *ws, bell_ws_stats *out,
+                                size_t out_bytes)
+{
+    bell_ws_stats sum = {0};
+    for (uint32_t i = 0; i < ws->loop_count; i++) {
+        const struct bell_ws_loop *loop = &ws->loops[i];
+        sum.high_marks += atomic_load_explicit(&loop->high_marks, memory_order_relaxed);
+        sum.replaced += atomic_load_explicit(&loop->replaced, memory_order_relaxed);
+        sum.dropped += atomic_load_explicit(&loop->dropped, memory_order_relaxed);
+        sum.slow_receivers += atomic_load_explicit(&loop->slow_receivers, memory_order_relaxed);
+    }
+    bell_versioned_write(out, out_bytes, &sum, sizeof sum);
 }
 
 uint64_t bell_ws_connection_count(const struct bell_ws_server *ws)
@@ -450,14 +492,27 @@ static uint32_t first_loop(const struct bell_ws_server *ws)
     return is_ours ? current->index : 0;
 }
 
-bell_status bell_ws_publish(struct bell_ws_server *ws, bell_slice topic, bell_message_type type,
-                            bell_slice data, bell_conn except)
+/* Two hashes that nobody outside can choose, of which the same keys of two topics differ. */
+static uint64_t key_hash(uint64_t topic, bell_slice key)
 {
-    if (!bell_topic_is_name(topic) || (type == BELL_TEXT && !bell_utf8_is_valid(data))) {
+    uint64_t hash = bell_topic_hash(key) ^ (topic << 1 | topic >> 63);
+    return hash == 0 ? 1 : hash;
+}
+
+static bell_status publish(struct bell_ws_server *ws, bell_slice topic, bell_message_type type,
+                           bell_slice data, const bell_ws_publish_options *o)
+{
+    if (!bell_topic_is_name(topic) || (type == BELL_TEXT && !bell_utf8_is_valid(data)) ||
+        (unsigned)o->overflow > BELL_OVERFLOW_DROP_NEWEST) {
         return BELL_EINVAL;
     }
     uint64_t hash = bell_topic_hash(topic);
-    struct ws_mail mail = {.ws = ws, .conn = except, .kind = MAIL_PUBLISH};
+    struct ws_mail mail = {
+        .ws = ws,
+        .conn = o->except,
+        .kind = MAIL_PUBLISH,
+        .terms = {.key = o->key.n == 0 ? 0 : key_hash(hash, o->key), .overflow = o->overflow},
+    };
     bell_status st = BELL_OK;
     uint32_t first = first_loop(ws);
     for (uint32_t i = 0; i < ws->loop_count && st == BELL_OK; i++) {
@@ -480,6 +535,23 @@ bell_status bell_ws_publish(struct bell_ws_server *ws, bell_slice topic, bell_me
     }
     mail_release(&mail);
     return st;
+}
+
+bell_status bell_ws_publish(struct bell_ws_server *ws, bell_slice topic, bell_message_type type,
+                            bell_slice data, bell_conn except)
+{
+    const bell_ws_publish_options options = {.except = except};
+    return publish(ws, topic, type, data, &options);
+}
+
+bell_status bell_ws_publish_sized(struct bell_ws_server *ws, bell_slice topic,
+                                  bell_message_type type, bell_slice data,
+                                  const bell_ws_publish_options *options, size_t options_bytes)
+{
+    bell_ws_publish_options known = {0};
+    return bell_versioned_read(&known, sizeof known, options, options_bytes)
+               ? publish(ws, topic, type, data, &known)
+               : BELL_ENOTSUP;
 }
 
 bell_status bell_ws_broadcast(struct bell_ws_server *ws, bell_message_type type, bell_slice data,

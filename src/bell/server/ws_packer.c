@@ -37,12 +37,12 @@ void bell_ws_packer_finish(struct bell_ws_packer *p)
     bell_buf_finish(&p->out);
 }
 
-void bell_ws_contexts_destroy(struct bell_ws_contexts *contexts)
+void bell_ws_extra_destroy(struct bell_ws_extra *extra)
 {
-    if (contexts != NULL) {
-        bell_ws_inflater_destroy(contexts->inflater);
-        bell_ws_deflater_destroy(contexts->deflater);
-        bell_mem_free(contexts);
+    if (extra != NULL) {
+        bell_ws_inflater_destroy(extra->inflater);
+        bell_ws_deflater_destroy(extra->deflater);
+        bell_mem_free(extra);
     }
 }
 
@@ -56,12 +56,12 @@ bell_ws_deflate_terms bell_ws_packer_terms(const bell_ws_deflate_options *option
     };
 }
 
-static struct bell_ws_contexts *contexts_of(struct bell_connection *c)
+struct bell_ws_extra *bell_ws_extra_of(struct bell_connection *c)
 {
-    if (c->u.ws.contexts == NULL) {
-        c->u.ws.contexts = bell_mem_zalloc(sizeof *c->u.ws.contexts);
+    if (c->u.ws.extra == NULL) {
+        c->u.ws.extra = bell_mem_zalloc(sizeof *c->u.ws.extra);
     }
-    return c->u.ws.contexts;
+    return c->u.ws.extra;
 }
 
 static void scratch_trim(struct bell_buf *b)
@@ -122,7 +122,7 @@ static bool pack_fresh(struct bell_ws_packer *p, size_t index, bell_slice messag
 /* Sent even when it is longer: the next message may refer to it. */
 static bool pack_kept(struct bell_ws_packer *p, struct bell_connection *c, bell_slice message)
 {
-    struct bell_ws_contexts *own = contexts_of(c);
+    struct bell_ws_extra *own = bell_ws_extra_of(c);
     if (own == NULL) {
         return false;
     }
@@ -159,7 +159,7 @@ void bell_ws_packer_done(struct bell_ws_packer *p, struct bell_connection *c, bo
 {
     scratch_trim(&p->out);
     if (!is_sent && c->u.ws.deflate.server_keeps) {
-        bell_ws_deflater_reset(c->u.ws.contexts->deflater);
+        bell_ws_deflater_reset(c->u.ws.extra->deflater);
     }
 }
 
@@ -171,7 +171,7 @@ static struct bell_ws_inflater *inflater_for(struct bell_ws_packer *p, struct be
     struct bell_ws_inflater **place = &p->inflater;
     uint8_t bits = BELL_WS_MAX_WINDOW_BITS;
     if (c->u.ws.deflate.client_keeps) {
-        struct bell_ws_contexts *own = contexts_of(c);
+        struct bell_ws_extra *own = bell_ws_extra_of(c);
         if (own == NULL) {
             return NULL;
         }

@@ -46,17 +46,22 @@ struct bell_ws_packer {
     atomic_uint_fast64_t deflated; /* messages compressed so far; any thread may read it */
 };
 
-/* Windows of one connection with context takeover. */
-struct bell_ws_contexts {
+/* What few connections have: windows of their own, for context takeover, and a queue of their own
+ * kind. */
+struct bell_ws_extra {
     struct bell_ws_inflater *inflater; /* (owned) NULL unless the client keeps its context */
     struct bell_ws_deflater *deflater; /* (owned) NULL unless we do */
+    bool has_queue;
+    bell_ws_queue_options queue; /* complete: no field is 0 */
 };
 
 /* Allocates nothing. options must outlive the packer. */
 void bell_ws_packer_init(struct bell_ws_packer *p, const bell_ws_options *options);
 void bell_ws_packer_finish(struct bell_ws_packer *p);
+/* Makes it when it is not there; NULL without memory. */
+struct bell_ws_extra *bell_ws_extra_of(struct bell_connection *c);
 /* Takes NULL. */
-void bell_ws_contexts_destroy(struct bell_ws_contexts *contexts);
+void bell_ws_extra_destroy(struct bell_ws_extra *extra);
 
 /* What the server would like to agree on. */
 bell_ws_deflate_terms bell_ws_packer_terms(const bell_ws_deflate_options *options);

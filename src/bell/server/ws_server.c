@@ -4,6 +4,7 @@
 #include "base/versioned.h"
 #include "bell/server/guard_internal.h"
 #include "bell/server/ws_server_internal.h"
+#include "bell/ws/close_code.h"
 #include "bell/ws/extension.h"
 #include "bell/ws/handshake.h"
 
@@ -12,12 +13,17 @@
 static const bell_ws_options DEFAULTS = {
     .max_message_bytes = 1024 * 1024,
     .max_frame_bytes = 1024 * 1024,
-    .max_queue_bytes = 4 * 1024 * 1024,
-    .max_queue_messages = 65536,
     .heartbeat_ms = 30000,
     .idle_timeout_ms = 75000,
     .close_timeout_ms = 5000,
     .upgrade_timeout_ms = 10000,
+    .queue =
+        {
+            .max_bytes = 4 * 1024 * 1024,
+            .max_messages = 65536,
+            .close_code = BELL_WS_CLOSE_TRY_LATER,
+            .overflow = BELL_OVERFLOW_CLOSE,
+        },
     .deflate =
         {
             .server_max_window_bits = BELL_WS_MAX_WINDOW_BITS,
@@ -52,12 +58,34 @@ static size_t smaller(size_t a, size_t b)
  * receive brings must still fit; hence of the messages only a quarter, tiny ones come by the ten
  * thousands.
  */
-static size_t mark_bytes(const bell_ws_options *o)
+static size_t usual_mark(size_t max_bytes)
 {
-    size_t mark = smaller(o->max_queue_bytes / 2, HIGH_MARK_MAX_BYTES);
-    return o->max_queue_bytes > ROOM_ABOVE_MARK_BYTES
-               ? smaller(mark, o->max_queue_bytes - ROOM_ABOVE_MARK_BYTES)
-               : mark;
+    size_t mark = smaller(max_bytes / 2, HIGH_MARK_MAX_BYTES);
+    mark =
+        max_bytes > ROOM_ABOVE_MARK_BYTES ? smaller(mark, max_bytes - ROOM_ABOVE_MARK_BYTES) : mark;
+    return mark == 0 ? 1 : mark;
+}
+
+bell_status bell_ws_queue_complete(bell_ws_queue_options *q)
+{
+    if (q->max_bytes == 0 || q->max_messages == 0 || q->high_bytes > q->max_bytes ||
+        q->high_messages > q->max_messages || (unsigned)q->overflow > BELL_OVERFLOW_DROP_NEWEST ||
+        !bell_ws_close_code_is_sendable(q->close_code)) {
+        return BELL_EINVAL;
+    }
+    if (q->high_bytes == 0) {
+        q->high_bytes = usual_mark(q->max_bytes);
+    }
+    if (q->high_messages == 0) {
+        q->high_messages = q->max_messages / 4;
+    }
+    if (q->low_bytes > q->high_bytes || q->low_messages > q->high_messages) {
+        return BELL_EINVAL;
+    }
+    q->low_bytes = q->low_bytes == 0 ? q->high_bytes : q->low_bytes;
+    q->low_messages = q->low_messages == 0 ? q->high_messages : q->low_messages;
+    q->overflow = q->overflow == BELL_OVERFLOW_DEFAULT ? BELL_OVERFLOW_CLOSE : q->overflow;
+    return BELL_OK;
 }
 
 /* ---- life ---- */
@@ -129,9 +157,9 @@ bell_status bell_ws_server_create_sized(const struct bell_component *component,
         !bell_versioned_read(&known, sizeof known, options, options_bytes)) {
         return BELL_ENOTSUP;
     }
-    if (o->max_message_bytes == 0 || o->max_frame_bytes == 0 || o->max_queue_bytes == 0 ||
-        o->max_queue_messages == 0 || o->close_timeout_ms == 0 || o->upgrade_timeout_ms == 0 ||
-        o->subprotocol_count > BELL_WS_MAX_SUBPROTOCOLS || !is_deflate_right(&o->deflate)) {
+    if (o->max_message_bytes == 0 || o->max_frame_bytes == 0 || o->close_timeout_ms == 0 ||
+        o->upgrade_timeout_ms == 0 || o->subprotocol_count > BELL_WS_MAX_SUBPROTOCOLS ||
+        !is_deflate_right(&o->deflate) || bell_ws_queue_complete(&known.queue) != BELL_OK) {
         return BELL_EINVAL;
     }
     struct bell_ws_server *ws = bell_mem_zalloc(sizeof *ws);
@@ -141,8 +169,6 @@ bell_status bell_ws_server_create_sized(const struct bell_component *component,
     ws->component = callbacks;
     ws->options = *o;
     ws->limits = (bell_ws_limits){o->max_frame_bytes, o->max_message_bytes};
-    ws->mark_bytes = mark_bytes(o);
-    ws->mark_messages = o->max_queue_messages / 4;
     bell_status st = subprotocols_copy(ws, o);
     if (st != BELL_OK) {
         bell_ws_server_destroy(ws);

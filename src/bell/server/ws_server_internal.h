@@ -42,14 +42,17 @@ struct bell_ws_loop {
     uint8_t keys[BELL_WS_KEY_STOCK][BELL_WS_KEY_BYTES];
     uint32_t keys_left;
     const struct bell_ws_connect *opening; /* (borrowed) NULL when none is */
+    /* bell_ws_stats: written by the loop thread, read by any. */
+    atomic_uint_fast64_t high_marks;
+    atomic_uint_fast64_t replaced;
+    atomic_uint_fast64_t dropped;
+    atomic_uint_fast64_t slow_receivers;
 };
 
 struct bell_ws_server {
     struct bell_component component;
-    bell_ws_options options;
-    bell_ws_limits limits; /* the same, for assemblers */
-    size_t mark_bytes;     /* above either of these in its queue a peer is not read */
-    size_t mark_messages;
+    bell_ws_options options;  /* the queue's are complete */
+    bell_ws_limits limits;    /* the same, for assemblers */
     bell_slice *subprotocols; /* (owned) texts too */
     size_t subprotocol_count;
     struct bell_guard *guards[BELL_WS_MAX_GUARDS]; /* (owned) */

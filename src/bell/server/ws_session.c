@@ -18,11 +18,17 @@ static struct bell_ws_loop *ws_loop_of(const struct bell_connection *c)
 
 /* ---- sending ---- */
 
-static bool is_above_mark(const struct bell_connection *c)
+static const bell_ws_queue_options *queue_of(const struct bell_ws_session *ws)
 {
-    const struct bell_ws_server *server = c->u.ws.server;
-    const struct bell_out_queue *out = &c->stream.out;
-    return out->bytes > server->mark_bytes || out->frames > server->mark_messages;
+    return ws->extra == NULL || !ws->extra->has_queue ? &ws->server->options.queue
+                                                      : &ws->extra->queue;
+}
+
+/* Written by this loop's thread alone, read by any. */
+static void count(atomic_uint_fast64_t *counter, uint64_t more)
+{
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + more,
+                          memory_order_relaxed);
 }
 
 void bell_ws_session_doom(struct bell_connection *c, bell_status why)
@@ -36,29 +42,64 @@ void bell_ws_session_doom(struct bell_connection *c, bell_status why)
     }
 }
 
-/* A frame that would pass the limit dooms the connection. An empty queue takes one of any size. */
-static bell_status room_check(struct bell_connection *c, size_t frame_bytes)
+/* There is no room for a frame: what becomes of it, and of others. */
+static bell_status overflow(struct bell_connection *c, size_t frame_bytes, bell_ws_overflow what)
+{
+    const bell_ws_queue_options *q = queue_of(&c->u.ws);
+    const struct bell_out_queue *out = &c->stream.out;
+    struct bell_ws_loop *loop = ws_loop_of(c);
+    if (what != BELL_OVERFLOW_DROP_NEWEST && frame_bytes <= q->max_bytes) {
+        size_t fits_below = q->max_bytes - frame_bytes;
+        uint32_t dropped = bell_stream_make_room(
+            &c->stream, out->bytes > fits_below ? out->bytes - fits_below : 0,
+            out->frames >= q->max_messages ? out->frames - q->max_messages + 1 : 0);
+        if (dropped > 0) {
+            count(&loop->dropped, dropped);
+            return BELL_OK;
+        }
+    }
+    if (what != BELL_OVERFLOW_CLOSE) {
+        count(&loop->dropped, 1);
+        return BELL_EAGAIN;
+    }
+    count(&loop->slow_receivers, 1);
+    bell_ws_session_doom(c, BELL_ELIMIT);
+    return BELL_ELIMIT;
+}
+
+static bell_ws_overflow overflow_of(const struct bell_connection *c, const bell_ws_terms *terms)
+{
+    return terms != NULL && terms->overflow != BELL_OVERFLOW_DEFAULT ? terms->overflow
+                                                                     : queue_of(&c->u.ws)->overflow;
+}
+
+/* Room for a frame, or BELL_EAGAIN (it is dropped), BELL_ELIMIT (the connection is doomed). An
+ * empty queue takes one of any size. */
+static bell_status room_make(struct bell_connection *c, size_t frame_bytes,
+                             const bell_ws_terms *terms)
 {
     struct bell_ws_session *ws = &c->u.ws;
     const struct bell_out_queue *out = &c->stream.out;
-    const bell_ws_options *o = &ws->server->options;
+    const bell_ws_queue_options *q = queue_of(ws);
     if (ws->state != BELL_WS_OPEN) {
         return BELL_ECLOSED;
     }
     if (bell_out_queue_is_kept(out) || /* nothing waits but the handshake */
-        (out->frames < o->max_queue_messages && frame_bytes <= o->max_queue_bytes &&
-         out->bytes <= o->max_queue_bytes - frame_bytes)) {
+        (out->frames < q->max_messages && frame_bytes <= q->max_bytes &&
+         out->bytes <= q->max_bytes - frame_bytes)) {
         return BELL_OK;
     }
-    bell_ws_session_doom(c, BELL_ELIMIT);
-    return BELL_ELIMIT;
+    return overflow(c, frame_bytes, overflow_of(c, terms));
 }
 
 static void mark_check(struct bell_connection *c)
 {
     struct bell_ws_session *ws = &c->u.ws;
-    if (!ws->is_above_mark && is_above_mark(c)) {
+    const bell_ws_queue_options *q = queue_of(ws);
+    const struct bell_out_queue *out = &c->stream.out;
+    if (!ws->is_above_mark && (out->bytes > q->high_bytes || out->frames > q->high_messages)) {
         ws->is_above_mark = true;
+        count(&ws_loop_of(c)->high_marks, 1);
         /* Who does not read is not read: its own messages cannot make the queue longer. */
         bell_stream_receive(&c->stream, false);
     }
@@ -101,9 +142,9 @@ static bell_status frame_queue(struct bell_connection *c, enum bell_ws_opcode op
 
 /* A frame within the limits of the queue. */
 static bell_status frame_send(struct bell_connection *c, enum bell_ws_opcode opcode,
-                              bell_slice payload, bool is_deflated)
+                              bell_slice payload, bool is_deflated, const bell_ws_terms *terms)
 {
-    bell_status st = room_check(c, payload.n + BELL_WS_HEADER_MAX_BYTES);
+    bell_status st = room_make(c, payload.n + BELL_WS_HEADER_MAX_BYTES, terms);
     if (st == BELL_OK) {
         st = frame_queue(c, opcode, payload, is_deflated);
     }
@@ -113,34 +154,113 @@ static bell_status frame_send(struct bell_connection *c, enum bell_ws_opcode opc
     return st;
 }
 
-bell_status bell_ws_session_send(struct bell_connection *c, bell_message_type type, bell_slice data)
+/* A frame that may be replaced or given up while it waits. */
+static bell_status frame_put(struct bell_connection *c, struct bell_blob *frame,
+                             const bell_ws_terms *terms)
+{
+    uint64_t key = terms == NULL ? 0 : terms->key;
+    if (c->u.ws.state != BELL_WS_OPEN) {
+        return BELL_ECLOSED;
+    }
+    bool was_replaced =
+        key != 0 && bell_stream_replace(&c->stream, frame, key, queue_of(&c->u.ws)->max_bytes);
+    if (!was_replaced) {
+        bell_status st = room_make(c, frame->size, terms);
+        if (st != BELL_OK) {
+            return st;
+        }
+        /* There is room with the older one, so there is without. */
+        was_replaced = key != 0 && bell_stream_replace(&c->stream, frame, key, SIZE_MAX);
+    }
+    if (was_replaced) {
+        count(&ws_loop_of(c)->replaced, 1);
+    } else {
+        bell_status st = bell_stream_put(&c->stream, frame, key,
+                                         overflow_of(c, terms) == BELL_OVERFLOW_DROP_OLDEST);
+        if (st != BELL_OK) {
+            return st;
+        }
+    }
+    mark_check(c);
+    return BELL_OK;
+}
+
+static bell_status frame_put_copied(struct bell_connection *c, enum bell_ws_opcode opcode,
+                                    bell_slice payload, bool is_deflated,
+                                    const bell_ws_terms *terms)
+{
+    bool is_masked = c->u.ws.server->is_client;
+    struct bell_blob *frame =
+        bell_blob_create(payload.n + bell_ws_encoder_header_size(payload.n, is_masked));
+    if (frame == NULL) {
+        return BELL_ENOMEM;
+    }
+    frame->size = bell_ws_encoder_write_frame(frame->bytes, opcode, payload,
+                                              is_masked ? masking_key(ws_loop_of(c)) : NULL);
+    if (is_deflated) {
+        bell_ws_encoder_mark_deflated(frame->bytes);
+    }
+    bell_status st = frame_put(c, frame, terms);
+    bell_blob_unref(frame);
+    return st;
+}
+
+/* Must it be in the queue by itself, so that it can be replaced or given up? */
+static bool stands_alone(const struct bell_connection *c, const bell_ws_terms *terms)
+{
+    return (terms != NULL && terms->key != 0) || overflow_of(c, terms) == BELL_OVERFLOW_DROP_OLDEST;
+}
+
+/* A message of this connection alone, compressed or not by now. */
+static bell_status packed_send(struct bell_connection *c, bell_message_type type,
+                               bell_slice payload, bool is_deflated, const bell_ws_terms *terms)
+{
+    enum bell_ws_opcode opcode = (enum bell_ws_opcode)type;
+    return stands_alone(c, terms) ? frame_put_copied(c, opcode, payload, is_deflated, terms)
+                                  : frame_send(c, opcode, payload, is_deflated, terms);
+}
+
+static bell_status message_send(struct bell_connection *c, bell_message_type type, bell_slice data,
+                                const bell_ws_terms *terms)
 {
     struct bell_ws_packer *packer = &ws_loop_of(c)->packer;
+    const struct bell_ws_session *ws = &c->u.ws;
     bell_slice payload;
-    if (c->u.ws.state != BELL_WS_OPEN || !bell_ws_packer_wants(c, data.n) ||
+    if (ws->state != BELL_WS_OPEN || !bell_ws_packer_wants(c, data.n) ||
+        /* What follows in a context must not depend on what may be given up. */
+        (ws->deflate.server_keeps && stands_alone(c, terms)) ||
         !bell_ws_packer_pack(packer, c, data, &payload)) {
-        return frame_send(c, (enum bell_ws_opcode)type, data, false);
+        return packed_send(c, type, data, false, terms);
     }
-    bell_status st = frame_send(c, (enum bell_ws_opcode)type, payload, true);
+    bell_status st = packed_send(c, type, payload, true, terms);
     bell_ws_packer_done(packer, c, st == BELL_OK);
     return st;
 }
 
+bell_status bell_ws_session_send(struct bell_connection *c, bell_message_type type, bell_slice data)
+{
+    return message_send(c, type, data, NULL);
+}
+
 bell_status bell_ws_session_send_frame(struct bell_connection *c, struct bell_blob *frame,
-                                       struct bell_ws_variants *variants)
+                                       struct bell_ws_variants *variants,
+                                       const bell_ws_terms *terms)
 {
     enum bell_ws_opcode opcode;
     bell_slice data = bell_ws_encoder_payload(bell_slice_make(frame->bytes, frame->size), &opcode);
     if (c->u.ws.server->is_client) {
-        return bell_ws_session_send(c, (bell_message_type)opcode, data); /* under its own mask */
+        return message_send(c, (bell_message_type)opcode, data, terms); /* under its own mask */
     }
     if (bell_ws_packer_wants(c, data.n) && c->u.ws.state == BELL_WS_OPEN) {
         if (variants == NULL || c->u.ws.deflate.server_keeps) {
-            return bell_ws_session_send(c, (bell_message_type)opcode, data);
+            return message_send(c, (bell_message_type)opcode, data, terms);
         }
         frame = bell_ws_variants_choose(variants, &ws_loop_of(c)->packer, c, frame);
     }
-    bell_status st = room_check(c, frame->size);
+    if (stands_alone(c, terms)) {
+        return frame_put(c, frame, terms);
+    }
+    bell_status st = room_make(c, frame->size, terms);
     if (st == BELL_OK) {
         st = bell_stream_send_blob(&c->stream, frame);
     }
@@ -189,7 +309,7 @@ void bell_ws_session_finish(struct bell_connection *c, const bell_close_event *e
     bell_topic_leave_all(ws_loop_of(c)->topics, &ws->topics, bell_ws_server_forget_subscription,
                          ws_loop_of(c));
     bell_ws_assembler_finish(&ws->assembler);
-    bell_ws_contexts_destroy(ws->contexts);
+    bell_ws_extra_destroy(ws->extra);
     atomic_fetch_sub(&ws_loop_of(c)->connections, 1);
 }
 
@@ -332,9 +452,10 @@ static bool on_deflated(bell_message_type type, bell_slice payload, void *user)
 static bool on_ping(bell_slice payload, void *user)
 {
     struct bell_connection *c = user;
-    /* Section 5.5.2: it must be answered. A full queue dooms the connection anyway. */
+    /* Section 5.5.2: it must be answered. A full queue dooms the connection, or has dropped it as
+     * it may any message. */
     if (c->u.ws.state == BELL_WS_OPEN &&
-        frame_send(c, BELL_WS_PONG, payload, false) == BELL_ENOMEM) {
+        frame_send(c, BELL_WS_PONG, payload, false, NULL) == BELL_ENOMEM) {
         bell_ws_session_doom(c, BELL_ENOMEM);
     }
     return is_alive(c);
@@ -408,7 +529,9 @@ void bell_ws_session_on_sent(struct bell_connection *c)
         /* It takes what has waited: alive, though we do not read it or our Ping still waits. */
         bell_connection_touch(c);
     }
-    if (!ws->is_above_mark || is_above_mark(c)) {
+    const bell_ws_queue_options *q = queue_of(ws);
+    if (!ws->is_above_mark || c->stream.out.bytes > q->low_bytes ||
+        c->stream.out.frames > q->low_messages) {
         return;
     }
     ws->is_above_mark = false;
@@ -452,8 +575,8 @@ static void keep_alive(struct bell_connection *c, uint64_t now_ms)
     }
     if (next_deadline(c) <= now_ms) {
         c->u.ws.ping_ms = (uint32_t)now_ms;
-        bell_status st = frame_send(c, BELL_WS_PING, bell_slice_make(NULL, 0), false);
-        (void)st; /* a full queue dooms it; without memory the next beat tries again */
+        bell_status st = frame_send(c, BELL_WS_PING, bell_slice_make(NULL, 0), false, NULL);
+        (void)st; /* a full queue dooms or drops it; without memory the next beat tries again */
     }
     if (c->u.ws.state == BELL_WS_OPEN) {
         bell_connection_set_deadline(c, next_deadline(c));
@@ -472,7 +595,7 @@ void bell_ws_session_on_time(struct bell_connection *c, uint64_t now_ms)
         break;
     case BELL_WS_DOOMED:
         session_fail(c, (bell_status)c->u.ws.doom,
-                     c->u.ws.doom == BELL_ELIMIT ? BELL_WS_CLOSE_TRY_LATER
+                     c->u.ws.doom == BELL_ELIMIT ? queue_of(&c->u.ws)->close_code
                                                  : BELL_WS_CLOSE_INTERNAL_ERROR);
         break;
     case BELL_WS_DONE:

@@ -25,7 +25,7 @@
 struct bell_blob;
 struct bell_connection;
 struct bell_http_request;
-struct bell_ws_contexts;
+struct bell_ws_extra;
 struct bell_ws_variants;
 
 enum bell_ws_state { BELL_WS_OPEN, BELL_WS_CLOSING, BELL_WS_DOOMED, BELL_WS_DONE };
@@ -35,7 +35,7 @@ struct bell_ws_session {
     void *user;                    /* (borrowed) the application's */
     struct bell_ws_assembler assembler;
     struct bell_topic_list topics;
-    struct bell_ws_contexts *contexts; /* (owned) NULL without context takeover, and until used */
+    struct bell_ws_extra *extra;   /* (owned) NULL until something of it is used */
     uint32_t ping_ms;              /* when the last Ping of ours went out, or the session began */
     bell_ws_deflate_terms deflate; /* what was agreed on about compression, as if we were the
                                       server: a client's are mirrored */
@@ -44,7 +44,7 @@ struct bell_ws_session {
         uint8_t closer; /* CLOSING: bell_close_origin of our Close frame */
     };
     uint8_t state : 7;      /* enum bell_ws_state */
-    bool is_above_mark : 1; /* the queue has passed half of its limit: receiving pauses */
+    bool is_above_mark : 1; /* the queue has passed a high mark: receiving pauses */
 };
 
 /* The 101 is queued, or has come (a client's; request is NULL): starts the session in c->u.ws,
@@ -63,17 +63,27 @@ void bell_ws_session_drain(struct bell_connection *c);
  */
 void bell_ws_session_finish(struct bell_connection *c, const bell_close_event *event);
 
+/* How a message may be treated while it waits; zeroed: as the connection's queue says. */
+typedef struct {
+    uint64_t key;              /* hash of key and topic; 0 = none */
+    bell_ws_overflow overflow; /* DEFAULT = the connection's */
+} bell_ws_terms;
+
+/* A queue's options with a value for each field that is 0. BELL_EINVAL. */
+BELL_NODISCARD bell_status bell_ws_queue_complete(bell_ws_queue_options *queue);
+
 /* Queues one message, compressed when that was agreed on and pays. As bell_ws_send; never calls
  * back. */
 BELL_NODISCARD bell_status bell_ws_session_send(struct bell_connection *c, bell_message_type type,
                                                 bell_slice data);
 /*
  * The same with a whole plain frame, which is shared when it need not be compressed. variants are
- * its compressed twins; NULL when no other connection gets it.
+ * its compressed twins; NULL when no other connection gets it. terms NULL = the usual ones.
  */
 BELL_NODISCARD bell_status bell_ws_session_send_frame(struct bell_connection *c,
                                                       struct bell_blob *frame,
-                                                      struct bell_ws_variants *variants);
+                                                      struct bell_ws_variants *variants,
+                                                      const bell_ws_terms *terms);
 /*
  * Ends the session at the next tick, since somebody else's publish may be walking its subscribers
  * now; till then nothing more is sent. For what nobody waits to be told: a message that the caller

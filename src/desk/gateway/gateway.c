@@ -94,7 +94,7 @@ static bell_status create_servers(struct gateway *gateway, const struct gateway_
     bell_ws_options_init(&ws);
     ws.max_message_bytes = COMMAND_MAX_BYTES;
     ws.max_frame_bytes = COMMAND_MAX_BYTES;
-    ws.max_queue_bytes = options->send_queue_bytes;
+    ws.queue.max_bytes = options->send_queue_bytes;
     ws.subprotocols = VISITOR_PROTOCOLS;
     ws.subprotocol_count = 1;
     struct bell_component component = visitor_component(gateway);

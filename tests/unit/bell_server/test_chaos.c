@@ -62,7 +62,23 @@ static void do_anything(struct bell_ws_server *ws, bell_conn self)
     bell_slice topic = bell_slice_from(TOPICS[pick(4)]);
     bell_slice data = bell_slice_make(text, pick(8) == 0 ? sizeof text : pick(100));
     bell_status st = BELL_OK;
-    switch (pick(10)) {
+    switch (pick(12)) {
+    case 10: {
+        const bell_ws_publish_options options = {.key = bell_slice_from(TOPICS[pick(4)]),
+                                                 .overflow = (bell_ws_overflow)pick(4)};
+        st = bell_ws_publish_with(ws, topic, BELL_BINARY, data, &options);
+        break;
+    }
+    case 11: {
+        bell_ws_stats stats;
+        const bell_ws_queue_options queue = {.max_bytes = 10000,
+                                             .max_messages = 100,
+                                             .overflow = (bell_ws_overflow)pick(4),
+                                             .close_code = 3000};
+        bell_ws_server_stats(ws, &stats);
+        st = bell_ws_set_queue(ws, conn, pick(2) == 0 ? &queue : NULL);
+        break;
+    }
     case 0:
         st = bell_ws_close(ws, conn, 1000, BELL_LIT("enough"));
         break;
@@ -91,7 +107,8 @@ static void do_anything(struct bell_ws_server *ws, bell_conn self)
         st = bell_ws_send(ws, conn, BELL_BINARY, data);
         break;
     }
-    if (st != BELL_OK && st != BELL_ECLOSED && st != BELL_ELIMIT && st != BELL_ENOTFOUND) {
+    if (st != BELL_OK && st != BELL_ECLOSED && st != BELL_ELIMIT && st != BELL_ENOTFOUND &&
+        st != BELL_EAGAIN) {
         atomic_fetch_add(&out_of_order, 1);
     }
 }
@@ -279,8 +296,8 @@ static void chaos(bool drain, unsigned round)
     struct outsider outsiders[PEER_THREADS + CALLERS];
     bell_ws_options o;
     bell_ws_options_init(&o);
-    o.max_queue_bytes = 20000;
-    o.max_queue_messages = 200;
+    o.queue.max_bytes = 20000;
+    o.queue.max_messages = 200;
     o.heartbeat_ms = 50;
     o.idle_timeout_ms = 200;
     o.close_timeout_ms = 50;

@@ -462,7 +462,7 @@ static void a_slow_receiver_is_dropped_with_1013_and_the_others_do_not_notice(vo
     static peer_frame f;
     bell_ws_options o;
     bell_ws_options_init(&o);
-    o.max_queue_bytes = 256 * 1024;
+    o.queue.max_bytes = 256 * 1024;
     world_start(&w, &o, 2);
     peer_connect_small(&slow, w.port);
     assert_int_equal(peer_upgrade(&slow, "/", ""), 101);
@@ -530,7 +530,7 @@ static void who_does_not_read_is_not_read_and_may_go_on_later(void **state)
     pthread_t sender;
     bell_ws_options o;
     bell_ws_options_init(&o);
-    o.max_queue_bytes = FLOOD_QUEUE_BYTES;
+    o.queue.max_bytes = FLOOD_QUEUE_BYTES;
     acts.in_message = echo_and_tell_when_filling;
     atomic_store(&is_filling, false);
     atomic_store(&drains, 0);

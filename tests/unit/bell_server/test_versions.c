@@ -100,6 +100,7 @@ static void a_newer_program_that_asks_for_more_is_told(void **state)
     LATER(struct bell_component) component = {{0}, 1};
     LATER(bell_guard_callbacks) guards = {{0}, 1};
     LATER(bell_ws_acceptance) terms = {{0}, 1};
+    LATER(bell_ws_publish_options) publishing = {{0}, 1};
     struct bell_ws_server *ws = NULL;
     struct bell_http_server *http = NULL;
     struct bell_io_server *io = NULL;
@@ -127,6 +128,9 @@ static void a_newer_program_that_asks_for_more_is_told(void **state)
     assert_null(guard);
     assert_int_equal(bell_ws_server_create(&NOTHING, NULL, &ws), BELL_OK);
     assert_int_equal(bell_ws_accept_later_sized(ws, 1, &terms.known, sizeof terms), BELL_ENOTSUP);
+    assert_int_equal(bell_ws_publish_sized(ws, BELL_LIT("a"), BELL_TEXT, BELL_LIT("b"),
+                                           &publishing.known, sizeof publishing),
+                     BELL_ENOTSUP);
     bell_ws_server_destroy(ws);
     assert_int_equal(bell_http_server_create(NULL, &http), BELL_OK);
     assert_int_equal(bell_http_server_static_sized(http, "/", "/", &files.known, sizeof files),

@@ -102,7 +102,7 @@ static void the_handshake_is_answered_though_the_queue_overflows_in_on_open(void
     struct peer p;
     bell_ws_options o;
     bell_ws_options_init(&o);
-    o.max_queue_bytes = SMALL_QUEUE_BYTES;
+    o.queue.max_bytes = SMALL_QUEUE_BYTES;
     begin(&s, &component, &o);
     open_ws(&p, &s);
     expect_close(&p, "\x03\xf5");
@@ -136,7 +136,7 @@ static void the_first_message_may_be_larger_than_the_queue(void **state)
     struct peer p;
     bell_ws_options o;
     bell_ws_options_init(&o);
-    o.max_queue_bytes = SMALL_QUEUE_BYTES;
+    o.queue.max_bytes = SMALL_QUEUE_BYTES;
     begin(&s, &component, &o);
     open_ws(&p, &s);
     assert_true(peer_read_frame(&p, &f) && f.n == 20000);
@@ -332,7 +332,7 @@ static void large_messages_keep_their_place(void **state)
     struct service s;
     bell_ws_options o;
     bell_ws_options_init(&o);
-    o.max_queue_bytes = (size_t)3 * HUGE_BYTES;
+    o.queue.max_bytes = (size_t)3 * HUGE_BYTES;
     begin(&s, &component, &o);
     peer_connect_small(&p, s.port);
     assert_int_equal(peer_upgrade(&p, "/ws", ""), 101);
@@ -365,7 +365,7 @@ static void what_a_socket_has_begun_to_take_comes_whole(void **state)
     struct service s;
     bell_ws_options o;
     bell_ws_options_init(&o);
-    o.max_queue_bytes = HUGE_BYTES + LARGE_BYTES;
+    o.queue.max_bytes = HUGE_BYTES + LARGE_BYTES;
     begin(&s, &component, &o);
     peer_connect_small(&p, s.port);
     assert_int_equal(peer_upgrade(&p, "/ws", ""), 101);
@@ -431,7 +431,7 @@ static void a_slow_reader_is_alive_while_it_reads(void **state)
     struct service s;
     bell_ws_options o;
     bell_ws_options_init(&o);
-    o.max_queue_bytes = (size_t)4 * MUCH_BYTES; /* so that the peer goes on being read */
+    o.queue.max_bytes = (size_t)4 * MUCH_BYTES; /* so that the peer goes on being read */
     o.heartbeat_ms = 0;
     o.idle_timeout_ms = 1500;
     begin(&s, &component, &o);
