@@ -135,6 +135,21 @@ test("a_hostile_style_sheet_does_not_reach_in", async () => {
     assert.deepEqual(looks, ["rgb(102, 51, 153)", "rgb(255, 255, 255)", "15px"]);
 });
 
+test("a_bar_above_everything_covers_the_button_but_not_the_open_chat", async () => {
+    site.pages["/bar.html"] = `<!doctype html><html lang="en"><style>#bar { position: fixed; inset: auto 0 0 0; height: 130px; z-index: 2147483647 }</style>
+        <body><div id="bar">cookies?</div><script async src="/w.js" data-site="demo"></script>`;
+    const { page, shop } = await visit({ path: "/bar.html", phone: true });
+    await shop.launcher.waitFor();
+    const onTop = async (selector) => {
+        const { x, y, width, height } = await box(page, selector);
+        return page.evaluate(([left, top]) => document.elementFromPoint(left, top).tagName, [x + width / 2, y + height / 2]);
+    };
+    assert.equal(await onTop(".launcher"), "DIV");
+    await page.evaluate(() => Desk("open"));
+    await shop.field.waitFor();
+    assert.equal(await onTop(".send"), "DESKBELL-WIDGET");
+});
+
 test("the_strictest_policy_of_a_page_has_nothing_to_complain_of", async () => {
     const { page, shop, desk } = await visit();
     const violations = [];

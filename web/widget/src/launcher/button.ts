@@ -123,6 +123,7 @@ export function makeButton(onClick: () => void, onPress: () => void): Button {
     setState(next) {
       state = next;
       desk.dataset["state"] = next;
+      host.toggleAttribute("data-open", next === "open");
       button.setAttribute("aria-expanded", String(next === "open"));
       button.setAttribute("aria-busy", String(next === "loading"));
       label();
