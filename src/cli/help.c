@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MANUAL_MAX_BYTES = 1024 * 1024 };
+enum { MANUAL_MAX_BYTES = 1024 * 1024, SUMMARY_INDENT = 6 };
 
 struct own {
     bool markdown;
@@ -76,7 +76,10 @@ static bell_status print_list(struct bell_buf *out)
             st = print_usage(out, all[i]);
         }
         if (st == BELL_OK) {
-            st = bell_buf_printf(out, "\n      %s\n", all[i]->summary);
+            st = bell_buf_printf(out, "\n");
+        }
+        if (st == BELL_OK) {
+            st = manual_print_paragraph(out, all[i]->summary, SUMMARY_INDENT);
         }
     }
     return st != BELL_OK ? st
@@ -87,7 +90,13 @@ static bell_status print_one(struct bell_buf *out, const struct command *command
 {
     bell_status st = print_usage(out, command);
     if (st == BELL_OK) {
-        st = bell_buf_printf(out, "\n\n%s\n\n", command->summary);
+        st = bell_buf_printf(out, "\n\n");
+    }
+    if (st == BELL_OK) {
+        st = manual_print_paragraph(out, command->summary, 0);
+    }
+    if (st == BELL_OK) {
+        st = bell_buf_printf(out, "\n");
     }
     if (st == BELL_OK) {
         st = manual_print_text(out, command->options, true);

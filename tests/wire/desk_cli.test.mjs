@@ -42,6 +42,13 @@ test("version and help", async () => {
     assert.ok(add.out.includes("--password-stdin") && !add.out.includes("--listen"));
 });
 
+test("help fits into 80 columns", async () => {
+    for (const command of [[], ["serve"], ["agent", "remove"], ["site", "add"]]) {
+        const { out } = await run(["help", ...command]);
+        assert.deepEqual(out.split("\n").filter((line) => line.length > 80), []);
+    }
+});
+
 test("help works with a broken configuration", async () => {
     const env = { DESKBELL_LOG_LEVEL: "loud", DESKBELL_CONFIG: "/nonexistent" };
     assert.equal((await run(["help"], { env })).status, 0);

@@ -10,19 +10,18 @@ static bool is_shown(const struct option *option, bool serving)
     return serving || !option->serve_only;
 }
 
-/* A paragraph, broken at blanks. */
-static bell_status print_wrapped(struct bell_buf *out, const char *text)
+bell_status manual_print_paragraph(struct bell_buf *out, const char *text, uint8_t indent)
 {
     size_t column = 0;
     while (*text != '\0') {
         size_t n = strcspn(text, " ");
         bell_status st;
         if (column == 0) {
-            st = bell_buf_printf(out, "%*s%.*s", INDENT, "", (int)n, text);
-            column = INDENT + n;
+            st = bell_buf_printf(out, "%*s%.*s", indent, "", (int)n, text);
+            column = indent + n;
         } else if (column + 1 + n > COLUMNS) {
-            st = bell_buf_printf(out, "\n%*s%.*s", INDENT, "", (int)n, text);
-            column = INDENT + n;
+            st = bell_buf_printf(out, "\n%*s%.*s", indent, "", (int)n, text);
+            column = indent + n;
         } else {
             st = bell_buf_printf(out, " %.*s", (int)n, text);
             column += 1 + n;
@@ -58,7 +57,7 @@ bell_status manual_print_text(struct bell_buf *out, struct option_table table, b
             bell_buf_printf(out, "  --%s%s%s\n", option->name, option->argument == NULL ? "" : " ",
                             option->argument == NULL ? "" : option->argument);
         if (st == BELL_OK) {
-            st = print_wrapped(out, option->help);
+            st = manual_print_paragraph(out, option->help, INDENT);
         }
         if (st == BELL_OK) {
             st = print_limits(out, option);
