@@ -5,10 +5,12 @@
  *                 [--handshake-timeout SECONDS] [--static DIR] [--relay] [--io uring|epoll]
  *                 [--deflate] [--deflate-takeover] [--deflate-window BITS] [--deflate-level N]
  *                 [--deflate-threshold BYTES]
- *                 [--trusted-proxy NETWORK] [--proxy-protocol]
+ *                 [--trusted-proxy NETWORK] [--proxy-protocol] [--hand-over PATH] [--spread MS]
  *                 [--tls-cert FILE --tls-key FILE]… [--tls-min 1.2|1.3] [--listen-plain ADDRESS]
  *
- * ADDRESS is ADDR:PORT, unix:PATH, or systemd for the sockets that systemd has passed.
+ * --hand-over: takes the listening sockets of the one that runs with the same PATH, which then
+ * ends, closing its WebSockets over --spread milliseconds. ADDRESS is ADDR:PORT, unix:PATH, or
+ * systemd for the sockets that systemd has passed.
  *
  * A value may also stand behind a "=". --deflate turns permessage-deflate on as the library does by
  * default; the others, which change that, turn it on too. --tls-cert and --tls-key belong together
@@ -43,6 +45,8 @@ struct settings {
     const char *listen[MAX_LISTENERS];
     size_t listen_count;
     const char *static_directory;
+    const char *hand_over;
+    uint32_t spread_ms;
     const char *subprotocols[MAX_SUBPROTOCOLS];
     size_t subprotocol_count;
     const char *proxies[MAX_PROXIES];
@@ -63,11 +67,12 @@ struct settings {
 };
 
 static struct bell_io_server *running;
+static uint32_t spread_ms;
 
 static void on_signal(int number)
 {
     (void)number;
-    bell_io_server_drain(running, DRAIN_MS);
+    bell_io_server_drain_spread(running, DRAIN_MS + spread_ms, spread_ms);
 }
 
 static sem_t reload_wanted;
@@ -145,6 +150,10 @@ static bool option_set(struct settings *s, const char *name, const char *value)
         s->back_end = BELL_IO_URING;
     } else if (strcmp(name, "--io") == 0 && strcmp(value, "epoll") == 0) {
         s->back_end = BELL_IO_EPOLL;
+    } else if (strcmp(name, "--hand-over") == 0) {
+        s->hand_over = value;
+    } else if (strcmp(name, "--spread") == 0 && number_parse(value, UINT32_MAX / 2, &number)) {
+        s->spread_ms = (uint32_t)number;
     } else if (strcmp(name, "--static") == 0) {
         s->static_directory = value;
     } else if (strcmp(name, "--subprotocol") == 0 && s->subprotocol_count < MAX_SUBPROTOCOLS) {
@@ -224,6 +233,21 @@ static bell_status complain(const char *address, bell_status st)
     return st;
 }
 
+/* *out becomes the number of listeners that were taken; the plain one is the last. */
+static bell_status take_over(const struct settings *s, struct bell_io_server *io,
+                             struct bell_tls *tls, size_t *out)
+{
+    size_t taken = 0;
+    bell_status st =
+        bell_io_server_hand_over(io, s->hand_over, DRAIN_MS + s->spread_ms, s->spread_ms, &taken);
+    size_t secured = taken > 0 && s->listen_plain != NULL ? taken - 1 : taken;
+    for (size_t i = 0; tls != NULL && st == BELL_OK && i < secured; i++) {
+        st = bell_io_server_secure(io, i, tls);
+    }
+    *out = taken;
+    return complain(s->hand_over, st);
+}
+
 static bell_status listen_on_all(const struct settings *s, struct bell_io_server *io,
                                  struct bell_tls *tls)
 {
@@ -231,6 +255,10 @@ static bell_status listen_on_all(const struct settings *s, struct bell_io_server
     const char *const *addresses = s->listen_count == 0 ? DEFAULT : s->listen;
     size_t count = s->listen_count == 0 ? 1 : s->listen_count;
     size_t opened = 0;
+    bell_status took = s->hand_over == NULL ? BELL_OK : take_over(s, io, tls, &opened);
+    if (took != BELL_OK || opened > 0) {
+        return took;
+    }
     for (size_t i = 0; i < count; i++) {
         size_t passed = 1;
         bell_status st = strcmp(addresses[i], "systemd") == 0
@@ -375,6 +403,7 @@ int main(int argc, char **argv)
     bell_status st = compose(&s, tls, &ws, &http, &io);
     if (st == BELL_OK) {
         running = io;
+        spread_ms = s.spread_ms;
         const struct sigaction action = {.sa_handler = on_signal};
         (void)sigaction(SIGTERM, &action, NULL);
         (void)sigaction(SIGINT, &action, NULL);

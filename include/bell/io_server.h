@@ -124,6 +124,26 @@ BELL_NODISCARD BELL_API bell_status bell_io_server_listen_tls(struct bell_io_ser
  * BELL_EINVAL not a stream socket that listens; BELL_ENOMEM, BELL_EIO, BELL_ELIMIT, BELL_ESTATE.
  */
 BELL_NODISCARD BELL_API bell_status bell_io_server_listen_fd(struct bell_io_server *io, int fd);
+/*
+ * Hand-over, for a new version of a program to take the place of the running one without a
+ * connection being refused or reset. Both call this with the same path, before any listen call.
+ *
+ * Where nobody has, *taken becomes 0: listen as usual. The server then waits at that path, a
+ * Unix socket that only this user may connect to (0600), for the one that will take over.
+ *
+ * Where one has, *taken becomes the number of its listeners: this server has their sockets now, in
+ * the order of its listen calls, and the path; don't listen there again. What else belongs to a
+ * listener is said anew (bell_io_server_secure). Once this one has started, the other
+ * drains, with the times it had given here (bell_io_server_drain_spread). If this one ends before,
+ * the other goes on.
+ *
+ * Waits up to some seconds: not on a loop. BELL_EAGAIN another process is about to take over;
+ * BELL_EPROTO, BELL_ETIMEOUT whoever is there is no such server; BELL_ESTATE after a listen call;
+ * the rest as bell_io_server_listen. After a failure the server may still listen by itself.
+ */
+BELL_NODISCARD BELL_API bell_status bell_io_server_hand_over(struct bell_io_server *io,
+                                                             const char *path, uint32_t deadline_ms,
+                                                             uint32_t spread_ms, size_t *taken);
 /* The port of the listener with this index (order of listen calls); 0 when there is none, or it is
  * not TCP. */
 BELL_API uint16_t bell_io_server_port(const struct bell_io_server *io, size_t index);
@@ -134,11 +154,21 @@ BELL_NODISCARD BELL_API bell_status bell_io_server_start(struct bell_io_server *
 BELL_NODISCARD BELL_API bell_status bell_io_server_run(struct bell_io_server *io);
 
 /*
- * Graceful end: stops accepting, finishes HTTP requests, closes WebSockets with 1001; whatever is
- * left after timeout_ms is dropped. Returns at once; wait with bell_io_server_wait or run. Any
- * thread, and signal handlers. The first call counts.
+ * Graceful end: stops accepting, answers what was asked by HTTP and closes those connections,
+ * closes WebSockets with 1001: at once, or evenly over spread_ms, so that their clients do not all
+ * come back in the same moment. Whatever is left after deadline_ms is dropped, a spread that would
+ * take longer too. Returns at once; wait with bell_io_server_wait or run.
+ *
+ * Connections that wait to be accepted are accepted and served, but for those at sockets which
+ * somebody else may accept from (bell_io_server_listen_fd, bell_io_server_hand_over).
+ *
+ * Any thread, and signal handlers. The first call counts; a later one only brings the deadline
+ * nearer, 0 = now.
  */
-BELL_API void bell_io_server_drain(struct bell_io_server *io, uint32_t timeout_ms);
+BELL_API void bell_io_server_drain_spread(struct bell_io_server *io, uint32_t deadline_ms,
+                                          uint32_t spread_ms);
+/* The same, all of them at once. */
+BELL_API void bell_io_server_drain(struct bell_io_server *io, uint32_t deadline_ms);
 /* Waits until all loops have ended. Not on a loop thread. */
 BELL_API void bell_io_server_wait(struct bell_io_server *io);
 /* Drops everything, ends the loops, waits for them. Every on_close has run afterwards. Not on a

@@ -139,6 +139,11 @@ bell_status bell_io_receive(struct bell_io *io, struct bell_io_handle *h, bool o
     return h->is_receiving == on ? BELL_OK : ops_of(io)->receive(io, h, on);
 }
 
+bool bell_io_is_quiet(const struct bell_io *io, const struct bell_io_handle *h)
+{
+    return h->fd < 0 || ops_of(io)->is_quiet(io, h);
+}
+
 bell_status bell_io_send(struct bell_io *io, struct bell_io_handle *h, const struct iovec *pieces,
                          int count, size_t *sent)
 {

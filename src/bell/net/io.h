@@ -100,6 +100,9 @@ BELL_NODISCARD bell_status bell_io_connect(struct bell_io *io, struct bell_io_ha
                                            const struct sockaddr_storage *address, socklen_t len);
 /* Starts or stops receiving (accepting). BELL_EIO. */
 BELL_NODISCARD bell_status bell_io_receive(struct bell_io *io, struct bell_io_handle *h, bool on);
+/* Will nothing come any more of what was received (accepted) until it was stopped? Then closing
+ * loses nothing. */
+bool bell_io_is_quiet(const struct bell_io *io, const struct bell_io_handle *h);
 /*
  * Sends from count pieces (at most BELL_IO_MAX_PIECES). Either it is over at once: BELL_OK and
  * *sent bytes were taken, at least one; or it is in flight: BELL_EAGAIN, on_sent will tell, and

@@ -120,6 +120,12 @@ static bell_status epoll_receive(struct bell_io *io, struct bell_io_handle *h, b
     return interest_update(io, h);
 }
 
+static bool epoll_is_quiet(const struct bell_io *io, const struct bell_io_handle *h)
+{
+    (void)io;
+    return !h->is_receiving;
+}
+
 static ssize_t send_pieces(int fd, const struct iovec *pieces, int count)
 {
     /* sendmsg wants a pointer to what it does not change. */
@@ -301,6 +307,7 @@ static const struct bell_io_ops EPOLL_OPS = {
     .open = epoll_open,
     .connect = epoll_connect,
     .receive = epoll_receive,
+    .is_quiet = epoll_is_quiet,
     .send = epoll_send,
     .close = epoll_close,
     .wake = epoll_wake,

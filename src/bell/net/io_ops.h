@@ -14,6 +14,7 @@ struct bell_io_ops {
     bell_status (*connect)(struct bell_io *io, struct bell_io_handle *h,
                            const struct sockaddr_storage *address, socklen_t len);
     bell_status (*receive)(struct bell_io *io, struct bell_io_handle *h, bool on);
+    bool (*is_quiet)(const struct bell_io *io, const struct bell_io_handle *h);
     bell_status (*send)(struct bell_io *io, struct bell_io_handle *h, const struct iovec *pieces,
                         int count, size_t *sent);
     void (*close)(struct bell_io *io, struct bell_io_handle *h);

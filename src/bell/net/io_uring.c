@@ -167,6 +167,11 @@ static bell_status uring_receive(struct bell_io *io, struct bell_io_handle *h, b
     return s->is_armed ? BELL_OK : bell_uring_arm(io, s);
 }
 
+static bool uring_is_quiet(const struct bell_io *io, const struct bell_io_handle *h)
+{
+    return !h->is_receiving && !bell_uring_slot_at(io, h->slot)->is_armed;
+}
+
 static bell_status uring_send(struct bell_io *io, struct bell_io_handle *h,
                               const struct iovec *pieces, int count, size_t *sent)
 {
@@ -317,6 +322,7 @@ static const struct bell_io_ops URING_OPS = {
     .open = uring_open,
     .connect = uring_connect,
     .receive = uring_receive,
+    .is_quiet = uring_is_quiet,
     .send = uring_send,
     .close = uring_close,
     .settle = uring_settle,

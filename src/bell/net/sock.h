@@ -4,6 +4,7 @@
 #ifndef BELL_NET_SOCK_H
 #define BELL_NET_SOCK_H
 
+#include "bell/net/address.h"
 #include "bell/slice.h"
 #include "bell/status.h"
 
@@ -32,19 +33,22 @@ typedef struct {
 
 /*
  * The same at a path of the file system, which gets these permission bits before anybody can
- * connect. The socket file of a server that is gone is replaced. BELL_EADDRINUSE: somebody listens
- * there, or the file is something else; BELL_EINVAL: a path of 0 or over 107 bytes, or a folder
- * that is not there; BELL_EACCES, BELL_ENOMEM, BELL_EIO.
+ * connect; has_packets: what comes in is no stream (SOCK_SEQPACKET). The socket file of a server
+ * that is gone is replaced. BELL_EADDRINUSE: somebody listens there, or the file is something else;
+ * BELL_EINVAL: a path of 0 or over 107 bytes, or a folder that is not there; BELL_EACCES,
+ * BELL_ENOMEM, BELL_EIO.
  */
-BELL_NODISCARD bell_status bell_sock_listen_unix(const char *path, uint32_t mode, int backlog,
-                                                 int *out_fd, bell_sock_file *out_file);
+BELL_NODISCARD bell_status bell_sock_listen_unix(const char *path, bool has_packets, uint32_t mode,
+                                                 int backlog, int *out_fd,
+                                                 bell_sock_file *out_file);
 /* Removes the socket file if it still is the one that was made. */
 void bell_sock_remove_file(const char *path, const bell_sock_file *file);
 /*
- * Makes ready what somebody else has opened: a listening stream socket becomes non-blocking, is
- * closed on exec, and gives TCP_NODELAY to those it accepts. BELL_EINVAL: it is something else.
+ * Makes ready what somebody else has opened: a listening socket, of streams or of packets, becomes
+ * non-blocking, is closed on exec, and gives TCP_NODELAY to those it accepts. BELL_EINVAL: it is
+ * something else.
  */
-BELL_NODISCARD bell_status bell_sock_adopt(int fd);
+BELL_NODISCARD bell_status bell_sock_adopt(int fd, bool has_packets);
 /*
  * Sends one datagram to a Unix socket, "/path" or "@name" for an abstract one. BELL_EINVAL: another
  * kind of address, or too long; BELL_EIO: it could not be sent, or not at once.
@@ -55,6 +59,30 @@ BELL_NODISCARD bell_status bell_sock_tell(const char *address, bell_slice text);
  * BELL_EINVAL a family that this machine does not have, BELL_ENOMEM, BELL_EIO.
  */
 BELL_NODISCARD bell_status bell_sock_open(sa_family_t family, int *out_fd);
+/* The next connection of a non-blocking listener. BELL_EAGAIN none waits; BELL_ENOMEM out of
+ * descriptors or memory; BELL_EIO. */
+BELL_NODISCARD bell_status bell_sock_accept(int fd, int *out_fd, bell_address *out_peer);
+
+/* ---- packets with descriptors; blocking, on no loop but for send ---- */
+
+enum { BELL_SOCK_MAX_FDS = 64 }; /* of one packet; the kernel takes 253 */
+
+/* Connects to a Unix socket with packets; later calls wait no longer than the patience.
+ * BELL_ENOTFOUND nobody listens there; BELL_EINVAL, BELL_EACCES, BELL_ENOMEM, BELL_EIO. */
+BELL_NODISCARD bell_status bell_sock_connect_unix(const char *path, uint32_t patience_s,
+                                                  int *out_fd);
+/* Sends one packet, with copies of descriptors; never waits. BELL_EINVAL too many; BELL_EIO. */
+BELL_NODISCARD bell_status bell_sock_send_fds(int fd, bell_slice bytes, const int *fds,
+                                              size_t count);
+/*
+ * The next packet, and what came with it of descriptors (room for BELL_SOCK_MAX_FDS), which are the
+ * caller's. *out_n 0 = the end. BELL_ETIMEOUT, BELL_EPROTO (longer, or more of them), BELL_EIO.
+ */
+BELL_NODISCARD bell_status bell_sock_receive_fds(int fd, char *bytes, size_t size, size_t *out_n,
+                                                 int *fds, size_t *out_count);
+
+/* The status of a failed system call that makes a socket. */
+bell_status bell_sock_status(int error);
 /* The port a socket is bound to, 0 when unknown or none. */
 uint16_t bell_sock_port(int fd);
 /*

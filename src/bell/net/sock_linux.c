@@ -4,14 +4,11 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stddef.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-static bell_status from_errno(int error)
+bell_status bell_sock_status(int error)
 {
     switch (error) {
     case EADDRINUSE:
@@ -39,7 +36,7 @@ static bell_status bound_socket(const struct sockaddr_storage *address, socklen_
     const int off = 0;
     int fd = socket(address->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) {
-        return from_errno(errno);
+        return bell_sock_status(errno);
     }
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
         (share && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0) ||
@@ -47,7 +44,7 @@ static bell_status bound_socket(const struct sockaddr_storage *address, socklen_
         (address->ss_family == AF_INET6 &&
          setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) != 0) ||
         bind(fd, (const struct sockaddr *)(const void *)address, len) != 0) {
-        bell_status st = from_errno(errno);
+        bell_status st = bell_sock_status(errno);
         (void)close(fd);
         return st;
     }
@@ -60,7 +57,7 @@ bell_status bell_sock_probe(const struct sockaddr_storage *address, socklen_t le
     int fd;
     bell_status st = bound_socket(address, len, false, &fd);
     if (st == BELL_OK) {
-        st = listen(fd, 1) == 0 ? BELL_OK : from_errno(errno);
+        st = listen(fd, 1) == 0 ? BELL_OK : bell_sock_status(errno);
         (void)close(fd);
     }
     return st;
@@ -75,7 +72,7 @@ bell_status bell_sock_listen(const struct sockaddr_storage *address, socklen_t l
         return st;
     }
     if (listen(fd, backlog) != 0) {
-        st = from_errno(errno);
+        st = bell_sock_status(errno);
         (void)close(fd);
         return st;
     }
@@ -88,121 +85,16 @@ bell_status bell_sock_open(sa_family_t family, int *out_fd)
     const int on = 1;
     int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) {
-        return errno == EMFILE || errno == ENFILE ? BELL_ELIMIT : from_errno(errno);
+        return errno == EMFILE || errno == ENFILE ? BELL_ELIMIT : bell_sock_status(errno);
     }
     if (family != AF_UNIX && setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0) {
-        bell_status st = from_errno(errno);
+        bell_status st = bell_sock_status(errno);
         (void)close(fd);
         return st;
     }
     *out_fd = fd;
     return BELL_OK;
 }
-
-/* ---- Unix sockets ---- */
-
-static int unix_connect(const struct sockaddr_un *address)
-{
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) {
-        return errno;
-    }
-    int error = connect(fd, (const struct sockaddr *)(const void *)address, sizeof *address) == 0
-                    ? 0
-                    : errno;
-    (void)close(fd);
-    return error;
-}
-
-/* Has whoever made this socket file gone? A full backlog is no refusal. */
-static bool is_stale(const struct sockaddr_un *address)
-{
-    struct stat file;
-    return lstat(address->sun_path, &file) == 0 && S_ISSOCK(file.st_mode) &&
-           unix_connect(address) == ECONNREFUSED;
-}
-
-static bell_status unix_bind(int fd, const struct sockaddr_un *address)
-{
-    const struct sockaddr *to = (const struct sockaddr *)(const void *)address;
-    if (bind(fd, to, sizeof *address) == 0) {
-        return BELL_OK;
-    }
-    if (errno != EADDRINUSE) {
-        return from_errno(errno);
-    }
-    if (!is_stale(address) || unlink(address->sun_path) != 0) {
-        return BELL_EADDRINUSE;
-    }
-    return bind(fd, to, sizeof *address) == 0 ? BELL_OK : from_errno(errno);
-}
-
-bell_status bell_sock_listen_unix(const char *path, uint32_t mode, int backlog, int *out_fd,
-                                  bell_sock_file *out_file)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    size_t n = strlen(path);
-    if (n == 0 || n >= sizeof address.sun_path) {
-        return BELL_EINVAL;
-    }
-    memcpy(address.sun_path, path, n);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) {
-        return from_errno(errno);
-    }
-    /* The file is made with the socket's own bits: nobody's, until it has those that are wanted. */
-    bell_status st = fchmod(fd, 0) == 0 ? unix_bind(fd, &address) : from_errno(errno);
-    if (st != BELL_OK) {
-        goto close_fd;
-    }
-    struct stat file;
-    if (listen(fd, backlog) != 0 || chmod(path, (mode_t)mode) != 0 || lstat(path, &file) != 0) {
-        st = from_errno(errno);
-        goto remove_file;
-    }
-    *out_file = (bell_sock_file){.device = file.st_dev, .inode = file.st_ino};
-    *out_fd = fd;
-    return BELL_OK;
-
-remove_file:
-    (void)unlink(path);
-close_fd:
-    (void)close(fd);
-    return st;
-}
-
-void bell_sock_remove_file(const char *path, const bell_sock_file *file)
-{
-    struct stat now;
-    if (lstat(path, &now) == 0 && now.st_dev == file->device && now.st_ino == file->inode) {
-        (void)unlink(path);
-    }
-}
-
-bell_status bell_sock_tell(const char *address, bell_slice text)
-{
-    struct sockaddr_un to = {.sun_family = AF_UNIX};
-    size_t n = strlen(address);
-    bool is_abstract = n > 1 && address[0] == '@';
-    if ((!is_abstract && address[0] != '/') || n >= sizeof to.sun_path) {
-        return BELL_EINVAL;
-    }
-    memcpy(to.sun_path, address, n);
-    if (is_abstract) {
-        to.sun_path[0] = '\0';
-    }
-    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) {
-        return from_errno(errno);
-    }
-    socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n);
-    ssize_t sent = sendto(fd, text.p, text.n, MSG_NOSIGNAL | MSG_DONTWAIT,
-                          (const struct sockaddr *)(const void *)&to, len);
-    (void)close(fd);
-    return sent == (ssize_t)text.n ? BELL_OK : BELL_EIO;
-}
-
-/* ---- any ---- */
 
 static int number_of(int fd, int option)
 {
@@ -211,10 +103,11 @@ static int number_of(int fd, int option)
     return getsockopt(fd, SOL_SOCKET, option, &value, &n) == 0 ? value : 0;
 }
 
-bell_status bell_sock_adopt(int fd)
+bell_status bell_sock_adopt(int fd, bool has_packets)
 {
+    const int type = has_packets ? SOCK_SEQPACKET : SOCK_STREAM;
     const int on = 1;
-    if (number_of(fd, SO_TYPE) != SOCK_STREAM || number_of(fd, SO_ACCEPTCONN) == 0) {
+    if (number_of(fd, SO_TYPE) != type || number_of(fd, SO_ACCEPTCONN) == 0) {
         return BELL_EINVAL;
     }
     int flags = fcntl(fd, F_GETFL);
@@ -226,6 +119,31 @@ bell_status bell_sock_adopt(int fd)
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* a matter of speed */
     }
     return BELL_OK;
+}
+
+bell_status bell_sock_accept(int fd, int *out_fd, bell_address *out_peer)
+{
+    for (;;) {
+        struct sockaddr_storage from = {0};
+        socklen_t len = sizeof from;
+        int made =
+            accept4(fd, (struct sockaddr *)(void *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (made >= 0) {
+            *out_fd = made;
+            *out_peer = bell_address_from_sockaddr(&from);
+            return BELL_OK;
+        }
+        if (errno == EAGAIN) {
+            return BELL_EAGAIN;
+        }
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            return BELL_ENOMEM;
+        }
+        if (errno == EBADF || errno == EINVAL || errno == ENOTSOCK || errno == EOPNOTSUPP) {
+            return BELL_EIO;
+        }
+        /* The others of accept(2) concern that one connection. */
+    }
 }
 
 uint16_t bell_sock_port(int fd)

@@ -64,6 +64,9 @@ static uint64_t next_deadline(const struct bell_connection *c)
     uint64_t at_ms = has_output ? bell_connection_active_ms(c) + o->send_timeout_ms : 0;
     if (s == NULL) {
         uint32_t silence_ms = c->has_answered ? o->keep_alive_ms : o->head_timeout_ms;
+        if (bell_server_loop_of(c)->is_draining && silence_ms > BELL_DRAIN_GRACE_MS) {
+            silence_ms = BELL_DRAIN_GRACE_MS;
+        }
         return has_output ? at_ms : bell_connection_active_ms(c) + silence_ms;
     }
     if (s->deadline_ms > 0 && (at_ms == 0 || s->deadline_ms < at_ms)) {
@@ -566,8 +569,10 @@ void bell_http_session_on_time(struct bell_connection *c, uint64_t now_ms)
 
 void bell_http_session_drain(struct bell_connection *c)
 {
-    if (c->u.http == NULL) {
+    if (c->u.http == NULL && c->has_answered) {
         bell_connection_end(c);
+    } else if (c->u.http == NULL) {
+        bell_http_session_timer_update(c); /* it has come to ask for something */
     } else if (c->u.http->upgrade != NULL) {
         bell_http_session_refuse(c, 503); /* it would only be closed at once */
     } else {

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/versioned.h"
 #include "bell/net/sock.h"
+#include "bell/server/handover.h"
 #include "bell/server/http_server_internal.h"
 #include "bell/server/io_server_internal.h"
 #include "bell/server/listener.h"
@@ -97,6 +98,9 @@ bell_status bell_io_server_create_sized(struct bell_http_server *http,
     }
     (void)pthread_mutex_init(&io->wait_lock, NULL);
     (void)pthread_mutex_init(&io->clients_lock, NULL);
+    (void)pthread_mutex_init(&io->listeners_lock, NULL);
+    io->predecessor_fd = -1;
+    atomic_store(&io->drain_deadline_ms, UINT64_MAX);
     uint32_t cores = usable_cores();
     uint32_t count = o->threads > 0 ? o->threads : cores;
     count = count > BELL_IO_MAX_LOOPS ? BELL_IO_MAX_LOOPS : count;
@@ -136,6 +140,7 @@ finish_loops:
 free_io:
     (void)pthread_mutex_destroy(&io->clients_lock);
     (void)pthread_mutex_destroy(&io->wait_lock);
+    (void)pthread_mutex_destroy(&io->listeners_lock);
     bell_mem_free(io->proxies);
     bell_mem_free(io);
     return st;
@@ -191,7 +196,9 @@ void bell_io_server_destroy(struct bell_io_server *io)
         clients_unbind(io);
         bell_endpoints_finish(io);
         (void)pthread_mutex_destroy(&io->clients_lock);
+        bell_handover_finish(io);
         (void)pthread_mutex_destroy(&io->wait_lock);
+        (void)pthread_mutex_destroy(&io->listeners_lock);
         bell_mem_free(io->proxies);
         bell_mem_free(io);
     }
@@ -209,11 +216,14 @@ bell_status bell_io_server_start(struct bell_io_server *io)
     /* Who stops from another thread waits until all loops run. */
     (void)pthread_mutex_lock(&io->wait_lock);
     io->phase = BELL_IO_STARTED;
+    atomic_store(&io->accepting_loops, io->loop_count);
     for (uint32_t i = 0; i < io->loop_count && st == BELL_OK; i++) {
         st = bell_loop_start(&io->loops[i].loop);
     }
     (void)pthread_mutex_unlock(&io->wait_lock);
-    if (st != BELL_OK) {
+    if (st == BELL_OK) {
+        bell_handover_ready(io);
+    } else {
         bell_io_server_stop(io);
     }
     return st;
@@ -242,15 +252,6 @@ bell_status bell_io_server_run(struct bell_io_server *io)
         bell_io_server_wait(io);
     }
     return st;
-}
-
-void bell_io_server_drain(struct bell_io_server *io, uint32_t timeout_ms)
-{
-    atomic_store(&io->drain_timeout_ms, timeout_ms);
-    atomic_store(&io->must_drain, true);
-    for (uint32_t i = 0; i < io->loop_count; i++) {
-        bell_loop_wake(&io->loops[i].loop);
-    }
 }
 
 void bell_io_server_stop(struct bell_io_server *io)

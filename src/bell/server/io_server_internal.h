@@ -14,7 +14,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { BELL_IO_MAX_LOOPS = 64, BELL_IO_MAX_LISTENERS = 16, BELL_IO_MAX_PROXIES = 256 };
+enum {
+    BELL_IO_MAX_LOOPS = 64,
+    BELL_IO_MAX_LISTENERS = 16,
+    BELL_IO_OFFER = BELL_IO_MAX_LISTENERS, /* the endpoint of those who want to take over */
+    BELL_IO_MAX_PROXIES = 256,
+};
 
 struct bell_resolver;
 struct bell_ws_server;
@@ -26,16 +31,26 @@ struct bell_io_server {
     bell_io_options options;
     struct bell_server_loop *loops; /* (owned) loop_count of them */
     uint32_t loop_count;
-    struct bell_endpoint endpoints[BELL_IO_MAX_LISTENERS]; /* endpoint_count, as opened */
+    struct bell_endpoint endpoints[BELL_IO_MAX_LISTENERS + 1]; /* endpoint_count, as opened; and
+                                                                  BELL_IO_OFFER */
     size_t endpoint_count;
-    bell_network *proxies; /* (owned) options.trusted_proxy_count of them */
+    pthread_mutex_t listeners_lock; /* held for closing listeners and for handing them over */
+    int predecessor_fd;             /* (owned) whom we take over from, until we run; -1 = nobody */
+    uint32_t handover_deadline_ms;  /* how we drain when somebody has taken over */
+    uint32_t handover_spread_ms;
+    atomic_bool is_lent;     /* another process has, or may have, our sockets too */
+    atomic_bool is_borrowed; /* they are still another one's; files are its to remove */
+    bell_network *proxies;   /* (owned) options.trusted_proxy_count of them */
     pthread_mutex_t clients_lock;
     struct bell_ws_server *clients; /* (borrowed) under the lock; a list */
     struct bell_resolver *resolver; /* (owned) NULL until there is a client */
     enum bell_io_phase phase;
     pthread_mutex_t wait_lock; /* one thread joins the loops, others that wait too find it done */
-    atomic_uint_fast64_t connection_count; /* of all loops */
-    atomic_uint_fast32_t drain_timeout_ms; /* what bell_io_server_drain was given */
+    atomic_uint_fast64_t connection_count;  /* of all loops */
+    atomic_uint_fast32_t accepting_loops;   /* whose listeners are not closed for good */
+    atomic_uint_fast64_t drain_deadline_ms; /* when the nearest one is */
+    atomic_uint_fast32_t drain_spread_ms;   /* what the first call wanted */
+    atomic_bool has_drain_order;            /* somebody has called, and sets the spread */
     atomic_bool must_drain;
 };
 

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "bell/net/sock.h"
+#include "bell/server/handover.h"
 #include "bell/server/http_server_internal.h"
 #include "bell/server/io_server_internal.h"
 #include "bell/server/listener.h"
@@ -78,6 +79,11 @@ struct bell_connection *bell_slab_at(const struct bell_server_loop *home, uint32
     return &home->chunks[(slot - 1) / BELL_SLAB_CHUNK][(slot - 1) % BELL_SLAB_CHUNK];
 }
 
+uint32_t bell_slab_slots(const struct bell_server_loop *home)
+{
+    return (uint32_t)(home->chunk_count * BELL_SLAB_CHUNK);
+}
+
 void bell_slab_each(struct bell_server_loop *home,
                     void (*visit)(struct bell_connection *c, void *user), void *user)
 {
@@ -122,11 +128,15 @@ void bell_server_loop_take(struct bell_server_loop *home, uint8_t endpoint, int 
     }
 }
 
-static void on_accept(struct bell_io_handle *listener, int fd, const bell_address *peer, void *user)
+void bell_server_loop_accept(struct bell_server_loop *home, const struct bell_listener *listener,
+                             int fd, const bell_address *peer)
 {
     static struct bell_log_limit limit;
-    struct bell_server_loop *home = user;
     struct bell_io_server *server = home->server;
+    if (listener->endpoint == BELL_IO_OFFER) {
+        bell_handover_on_taker(home, fd);
+        return;
+    }
     if (atomic_fetch_add(&server->connection_count, 1) >= server->options.max_connections) {
         bell_server_loop_on_refused(home);
         bell_sock_close(fd);
@@ -134,12 +144,16 @@ static void on_accept(struct bell_io_handle *listener, int fd, const bell_addres
                          server->options.max_connections);
         return;
     }
-    const struct bell_listener *l = bell_listener_of(listener);
-    if (l->deals) {
-        bell_listener_deal(home, l->endpoint, fd, peer);
+    if (listener->deals) {
+        bell_listener_deal(home, listener->endpoint, fd, peer);
     } else {
-        bell_server_loop_take(home, l->endpoint, fd, peer);
+        bell_server_loop_take(home, listener->endpoint, fd, peer);
     }
+}
+
+static void on_accept(struct bell_io_handle *listener, int fd, const bell_address *peer, void *user)
+{
+    bell_server_loop_accept(user, bell_listener_of(listener), fd, peer);
 }
 
 static void accept_again(struct bell_server_loop *home, uint64_t now_ms)
@@ -160,46 +174,15 @@ static void on_accept_failed(struct bell_io_handle *listener, void *user)
     bell_timer_arm(&home->loop.timers, &home->accept_timer, home->loop.now_ms + ACCEPT_PAUSE_MS);
 }
 
-static void listeners_close(struct bell_server_loop *home)
-{
-    bell_timer_cancel(&home->loop.timers, &home->accept_timer);
-    bell_listeners_close(home);
-}
-
-static void drain_connection(struct bell_connection *c, void *user)
-{
-    (void)user;
-    if (c->phase == BELL_CONNECTION_HTTP) {
-        bell_http_session_drain(c);
-    } else if (c->phase == BELL_CONNECTION_CONNECTING) {
-        bell_ws_connect_drain(c);
-    } else if (c->phase == BELL_CONNECTION_WEBSOCKET) {
-        bell_ws_session_drain(c);
-    }
-}
-
 static void on_wake(void *user)
 {
-    struct bell_server_loop *home = user;
-    if (home->is_draining || !atomic_load(&home->server->must_drain)) {
-        return;
-    }
-    home->is_draining = true;
-    listeners_close(home);
-    bell_timer_arm(&home->loop.timers, &home->drain_timer,
-                   home->loop.now_ms + atomic_load(&home->server->drain_timeout_ms));
-    bell_slab_each(home, drain_connection, NULL);
-    if (home->open_count == 0) {
-        bell_loop_stop(&home->loop);
-    }
+    bell_drain_on_wake(user);
 }
 
 void bell_server_loop_on_closed(struct bell_server_loop *home)
 {
     atomic_fetch_sub(&home->server->connection_count, 1);
-    if (home->is_draining && home->open_count == 0) {
-        bell_loop_stop(&home->loop);
-    }
+    bell_drain_check(home);
 }
 
 static void on_time(struct bell_timer *timer, uint64_t now_ms, void *user)
@@ -207,8 +190,8 @@ static void on_time(struct bell_timer *timer, uint64_t now_ms, void *user)
     struct bell_server_loop *home = user;
     if (timer == &home->accept_timer) {
         accept_again(home, now_ms);
-    } else if (timer == &home->drain_timer) {
-        bell_loop_stop(&home->loop); /* draining took too long */
+    } else if (timer == &home->drain.deadline || timer == &home->drain.tick) {
+        bell_drain_on_time(home, timer, now_ms);
     } else {
         bell_connection_on_time(timer, now_ms);
     }
@@ -229,8 +212,9 @@ static void close_connection(struct bell_connection *c, void *user)
 static void on_stop(void *user)
 {
     struct bell_server_loop *home = user;
-    listeners_close(home);
-    bell_timer_cancel(&home->loop.timers, &home->drain_timer);
+    bell_timer_cancel(&home->loop.timers, &home->accept_timer);
+    bell_drain_finish(home);
+    bell_handover_end(home);
     bell_slab_each(home, close_connection, NULL);
 }
 

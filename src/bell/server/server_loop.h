@@ -13,6 +13,7 @@
 #include "bell/net/timer.h"
 #include "bell/server/client_slab.h"
 #include "bell/server/connection.h"
+#include "bell/server/drain.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -26,6 +27,7 @@ enum {
 
 struct bell_io_server;
 struct bell_listener;
+struct bell_taker;
 
 struct bell_server_loop {
     struct bell_loop loop;
@@ -33,7 +35,8 @@ struct bell_server_loop {
     struct bell_listener *listeners; /* (owned) a list */
     uint32_t deal_next;              /* the loop that gets the next connection of a shared socket */
     struct bell_timer accept_timer;  /* accepts again after a failure */
-    struct bell_timer drain_timer;   /* ends the loop when draining takes too long */
+    struct bell_drain drain;
+    struct bell_taker *taker;        /* (owned) who takes over from this server; NULL = nobody */
     struct bell_connection **chunks; /* (owned) chunk_count of BELL_SLAB_CHUNK connections */
     size_t chunk_count;
     struct bell_connection *free_slots;
@@ -41,6 +44,8 @@ struct bell_server_loop {
     uint32_t open_count;             /* connections in use */
     /* Of messages that other threads have sent and this loop has not delivered yet. */
     atomic_size_t mail_bytes;
+    /* Connections that other loops have accepted for this one and are on their way. */
+    atomic_uint_fast32_t dealt_count;
     bool is_draining;
     struct bell_http_date_cache date;
 };
@@ -64,6 +69,12 @@ void bell_slab_each(struct bell_server_loop *home,
                     void (*visit)(struct bell_connection *c, void *user), void *user);
 void bell_slab_finish(struct bell_server_loop *home);
 
+/* Of the slab: numbers of connections that are or have been, from 1. */
+uint32_t bell_slab_slots(const struct bell_server_loop *home);
+
+/* A listener has a connection; takes fd over. */
+void bell_server_loop_accept(struct bell_server_loop *home, const struct bell_listener *listener,
+                             int fd, const bell_address *peer);
 /* Opens a connection of an accepted socket, which has been counted. Takes fd over. */
 void bell_server_loop_take(struct bell_server_loop *home, uint8_t endpoint, int fd,
                            const bell_address *peer);

@@ -259,6 +259,7 @@ static void session_start(struct bell_http_request *r)
     struct bell_connection *c = r->c;
     bell_slice waiting = bell_buf_slice(&c->u.http->in);
     bell_slice rest = {waiting.p + r->head.size_bytes, waiting.n - r->head.size_bytes};
+    bell_drain_on_upgrade(bell_server_loop_of(c));
     c->peer = r->client.address; /* from now on it is the client's alone */
     /* request and rest lie in what HTTP held: it goes last. */
     struct bell_http_session *http = c->u.http;
@@ -284,9 +285,7 @@ static bool may_upgrade(struct bell_http_request *r)
     const struct bell_upgrade *u = r->upgrade;
     bell_guard_verdict verdict = {.status = u->handshake.status, .retry_after_s = 0};
     if (verdict.status == 101) {
-        verdict = bell_server_loop_of(r->c)->is_draining
-                      ? (bell_guard_verdict){.status = 503, .retry_after_s = 1}
-                      : bell_guards_on_upgrade(u->ws->guards, u->ws->guard_count, r);
+        verdict = bell_guards_on_upgrade(u->ws->guards, u->ws->guard_count, r);
     }
     if (verdict.status != 0) {
         refuse(r, verdict.status, verdict.retry_after_s, u->date);
