@@ -182,6 +182,8 @@ typedef struct {
     uint32_t upgrade_timeout_ms; /* for the decision that on_upgrade has deferred; then the upgrade
                                     is refused with 503. Default 10,000 */
     bell_ws_queue_options queue; /* of every connection; see bell_ws_set_queue */
+    size_t max_retained_bytes;   /* names and messages of all retained values. Default 64 MiB */
+    size_t max_retained;         /* values that are retained. Default 10,000 */
 } bell_ws_options;
 
 /* What the calls below are made of; the sizes say which fields the program knows (see version.h).
@@ -322,7 +324,8 @@ BELL_API bell_status bell_ws_abort(struct bell_ws_server *ws, bell_conn conn);
  * subscribe and unsubscribe: only on the connection's own loop thread (in its callbacks or in a
  * task run by bell_ws_run). Subscribing twice is BELL_OK; leaving a topic one is not in is
  * BELL_ENOTFOUND. BELL_ECLOSED: stale, or another thread. BELL_ENOMEM. BELL_ELIMIT: a name of 0 or
- * over 255 bytes, or over 1,024 topics for one connection.
+ * over 255 bytes, or over 1,024 topics for one connection. A retained value of the topic is sent at
+ * once, see bell_ws_publish_options.
  */
 BELL_NODISCARD BELL_API bell_status bell_ws_subscribe(struct bell_ws_server *ws, bell_conn conn,
                                                       bell_slice topic);
@@ -349,6 +352,13 @@ typedef struct {
      */
     bell_slice key;
     bell_ws_overflow overflow; /* of this message, whatever the queue of a receiver says */
+    /*
+     * Who subscribes later gets this message at once, before bell_ws_subscribe returns and before
+     * what is published after it, until another one is retained for the topic or it is cleared. Of
+     * values that several threads publish at the same moment some subscribers may miss an older
+     * one; the last one is the same for all.
+     */
+    bool is_retained;
 } bell_ws_publish_options;
 
 /* What the call below is made of; the size says which fields the program knows (see version.h). */
@@ -359,9 +369,11 @@ BELL_NODISCARD BELL_API bell_status bell_ws_publish_sized(struct bell_ws_server 
                                                           size_t options_bytes);
 
 /*
- * As bell_ws_publish, and BELL_EINVAL for an overflow that is none; BELL_ENOTSUP an option that
- * only a later libbell knows. Messages with a key, and those that may be given up for newer ones,
- * are not compressed with context takeover: what follows must not depend on them.
+ * As bell_ws_publish, and BELL_EINVAL for an overflow that is none; BELL_ELIMIT a retained value
+ * too much, or too large (options.max_retained, max_retained_bytes), BELL_ESTATE one without an I/O
+ * server, and after both nobody gets it; BELL_ENOTSUP an option that only a later libbell knows.
+ * Messages with a key, and those that may be given up for newer ones, are not compressed with
+ * context takeover: what follows must not depend on them.
  */
 BELL_NODISCARD static inline bell_status
 bell_ws_publish_with(struct bell_ws_server *ws, bell_slice topic, bell_message_type type,
@@ -414,12 +426,24 @@ BELL_API bell_slice bell_ws_subprotocol(struct bell_ws_server *ws, bell_conn con
  * until the next call on this thread; empty when stale. Only on its loop thread. */
 BELL_API bell_slice bell_ws_peer_address(struct bell_ws_server *ws, bell_conn conn);
 
+/*
+ * Ends the retaining of a topic's value, on every loop soon. Any thread. BELL_ENOTFOUND there is
+ * none; BELL_EINVAL a bad name; BELL_ENOMEM.
+ */
+BELL_NODISCARD BELL_API bell_status bell_ws_clear_retained(struct bell_ws_server *ws,
+                                                           bell_slice topic);
+
+/* Subscribers of a topic, all loops. Any thread; a moment's value. */
+BELL_API uint64_t bell_ws_topic_count(const struct bell_ws_server *ws, bell_slice topic);
+
 /* What has become of messages, since the server was made; all loops. */
 typedef struct {
     uint64_t high_marks;     /* times that a queue has passed a high mark */
     uint64_t replaced;       /* messages that a later one of the same key has taken the place of */
     uint64_t dropped;        /* messages that were dropped, old or new, since a queue was full */
     uint64_t slow_receivers; /* connections closed since their queue was full */
+    uint64_t retained;       /* values that are retained now */
+    uint64_t retained_bytes; /* of their names and messages */
 } bell_ws_stats;
 
 /* What the call below is made of; the size says which fields the program knows (see version.h). */

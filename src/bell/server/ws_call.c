@@ -17,7 +17,15 @@
 
 /* ---- mails ---- */
 
-enum mail_kind { MAIL_SEND, MAIL_CLOSE, MAIL_ABORT, MAIL_RUN, MAIL_PUBLISH, MAIL_BROADCAST };
+enum mail_kind {
+    MAIL_SEND,
+    MAIL_CLOSE,
+    MAIL_ABORT,
+    MAIL_RUN,
+    MAIL_PUBLISH,
+    MAIL_BROADCAST,
+    MAIL_RETAIN
+};
 
 struct ws_mail {
     struct bell_mail mail; /* first */
@@ -27,6 +35,7 @@ struct ws_mail {
     struct bell_blob *frame; /* (owned) a reference; CLOSE: the reason */
     struct bell_ws_variants *variants; /* (owned) a reference; PUBLISH, BROADCAST: of frame */
     struct bell_blob *topic;           /* (owned) a reference */
+    struct bell_ws_retained *retained; /* (owned) RETAIN: the topic's value, or that it has none */
     bell_ws_task_fn task;
     void *user;
     bell_ws_terms terms; /* PUBLISH */
@@ -65,11 +74,14 @@ static void mail_release(const struct ws_mail *m)
     bell_blob_unref(m->frame);
     bell_ws_variants_unref(m->variants);
     bell_blob_unref(m->topic);
+    bell_ws_retained_destroy(m->retained);
 }
 
 static struct ws_mail mail_copy(const struct ws_mail *m)
 {
-    (void)bell_blob_ref(m->frame);
+    if (m->frame != NULL) {
+        (void)bell_blob_ref(m->frame);
+    }
     (void)bell_ws_variants_ref(m->variants);
     if (m->topic != NULL) {
         (void)bell_blob_ref(m->topic);
@@ -159,6 +171,25 @@ static void publish_here(struct bell_server_loop *home, const struct ws_mail *m)
     }
 }
 
+/* A value, or none any more, takes its place unless a later one was quicker. */
+static void retain_here(struct bell_server_loop *home, struct ws_mail *m)
+{
+    struct bell_ws_retained *value = m->retained;
+    struct bell_ws_retained_table *table = &m->ws->loops[home->loop.index].retained;
+    const struct bell_ws_retained *old =
+        bell_ws_retained_find(table, blob_slice(m->topic), value->hash);
+    if (old != NULL && old->sequence > value->sequence) {
+        return;
+    }
+    if (value->frame == NULL) {
+        bell_ws_retained_remove(table, blob_slice(m->topic), value->hash);
+        return;
+    }
+    m->retained = NULL;
+    bell_ws_retained_put(table, value);
+    publish_here(home, m);
+}
+
 static void broadcast_one(struct bell_connection *c, void *user)
 {
     const struct ws_mail *m = user;
@@ -176,6 +207,8 @@ static size_t mail_bytes(const struct ws_mail *m)
     case MAIL_PUBLISH:
     case MAIL_BROADCAST:
         return sizeof *m + m->frame->size;
+    case MAIL_RETAIN:
+        return m->frame == NULL ? 0 : sizeof *m + m->frame->size;
     case MAIL_CLOSE:
     case MAIL_ABORT:
     case MAIL_RUN:
@@ -221,6 +254,9 @@ static void mail_deliver(struct bell_mail *mail)
     case MAIL_BROADCAST:
         bell_slab_each(m->home, broadcast_one, m);
         break;
+    case MAIL_RETAIN:
+        retain_here(m->home, m);
+        break;
     }
     mail_free(m);
 }
@@ -234,8 +270,10 @@ static void mail_discard(struct bell_mail *mail)
     mail_free(m);
 }
 
-/* Takes the blobs over, also on failure. BELL_EAGAIN: too much waits for that loop; BELL_ENOMEM. */
-static bell_status mail_post(struct bell_server_loop *home, struct ws_mail content)
+/* A mail that waits to be posted or freed. Takes what content owns over, also on failure.
+ * BELL_EAGAIN: too much waits for that loop; BELL_ENOMEM. */
+static bell_status mail_make(struct bell_server_loop *home, struct ws_mail content,
+                             struct ws_mail **out)
 {
     size_t bytes = mail_bytes(&content);
     size_t before = atomic_fetch_add_explicit(&home->mail_bytes, bytes, memory_order_relaxed);
@@ -249,8 +287,18 @@ static bell_status mail_post(struct bell_server_loop *home, struct ws_mail conte
     *m = content;
     m->mail = (struct bell_mail){.deliver = mail_deliver, .discard = mail_discard};
     m->home = home;
-    bell_loop_post(&home->loop, &m->mail);
+    *out = m;
     return BELL_OK;
+}
+
+static bell_status mail_post(struct bell_server_loop *home, struct ws_mail content)
+{
+    struct ws_mail *m;
+    bell_status st = mail_make(home, content, &m);
+    if (st == BELL_OK) {
+        bell_loop_post(&home->loop, &m->mail);
+    }
+    return st;
 }
 
 /* The loop of a handle, NULL when there is no such loop. */
@@ -429,6 +477,8 @@ void bell_ws_server_stats_sized(const struct bell_ws_server *ws, bell_ws_stats *
         sum.dropped += atomic_load_explicit(&loop->dropped, memory_order_relaxed);
         sum.slow_receivers += atomic_load_explicit(&loop->slow_receivers, memory_order_relaxed);
     }
+    sum.retained = atomic_load_explicit(&ws->retained_count, memory_order_relaxed);
+    sum.retained_bytes = atomic_load_explicit(&ws->retained_bytes, memory_order_relaxed);
     bell_versioned_write(out, out_bytes, &sum, sizeof sum);
 }
 
@@ -462,10 +512,19 @@ bell_status bell_ws_subscribe(struct bell_ws_server *ws, bell_conn conn, bell_sl
     struct bell_ws_loop *loop = &ws->loops[c->stream.loop->index];
     bool joined;
     bell_status st = bell_topic_subscribe(loop->topics, &c->u.ws.topics, c, topic, &joined);
-    if (st == BELL_OK && joined) {
-        atomic_fetch_add(filter_of(loop, bell_topic_hash(topic)), 1);
+    if (st != BELL_OK || !joined) {
+        return st;
     }
-    return st;
+    uint64_t hash = bell_topic_hash(topic);
+    atomic_fetch_add(filter_of(loop, hash), 1);
+    const struct bell_ws_retained *value =
+        loop->retained.count == 0 ? NULL : bell_ws_retained_find(&loop->retained, topic, hash);
+    if (value != NULL &&
+        bell_ws_session_send_frame(c, value->frame, value->variants, NULL) == BELL_ENOMEM) {
+        st = bell_ws_unsubscribe(ws, conn, topic);
+        return st == BELL_OK ? BELL_ENOMEM : st;
+    } /* else it was sent, or its queue has done with it what it does */
+    return BELL_OK;
 }
 
 bell_status bell_ws_unsubscribe(struct bell_ws_server *ws, bell_conn conn, bell_slice topic)
@@ -499,6 +558,141 @@ static uint64_t key_hash(uint64_t topic, bell_slice key)
     return hash == 0 ? 1 : hash;
 }
 
+/* One mail for each loop; all or none. value: what each gets a copy of. */
+static bell_status retain_mails_make(const struct ws_mail *mail,
+                                     const struct bell_ws_retained *value, struct ws_mail **mails)
+{
+    const struct bell_ws_server *ws = mail->ws;
+    bell_status st = BELL_OK;
+    uint32_t count = 0;
+    while (count < ws->loop_count && st == BELL_OK) {
+        struct bell_ws_retained *copy =
+            bell_ws_retained_create(blob_slice(mail->topic), value->hash);
+        if (copy == NULL) {
+            st = BELL_ENOMEM;
+            break;
+        }
+        copy->frame = mail->frame == NULL ? NULL : bell_blob_ref(mail->frame);
+        copy->variants = bell_ws_variants_ref(mail->variants);
+        copy->sequence = value->sequence;
+        struct ws_mail content = mail_copy(mail);
+        content.retained = copy;
+        st = mail_make(&ws->io->loops[count], content, &mails[count]);
+        count += st == BELL_OK;
+    }
+    while (st != BELL_OK && count > 0) {
+        mail_free(mails[--count]);
+    }
+    return st;
+}
+
+/* Under the lock. Takes value, the server's own, over, also on failure. */
+static bell_status retain_locked(const struct ws_mail *mail, struct bell_ws_retained *value,
+                                 struct ws_mail **mails)
+{
+    struct bell_ws_server *ws = mail->ws;
+    bell_slice topic = blob_slice(mail->topic);
+    const struct bell_ws_retained *old = bell_ws_retained_find(&ws->retained, topic, value->hash);
+    size_t others = atomic_load(&ws->retained_bytes) - (old == NULL ? 0 : old->bytes);
+    bell_status st = BELL_OK;
+    if (mail->frame == NULL) {
+        st = old == NULL ? BELL_ENOTFOUND : BELL_OK;
+    } else if ((old == NULL && ws->retained.count >= ws->options.max_retained) ||
+               value->bytes > ws->options.max_retained_bytes ||
+               others > ws->options.max_retained_bytes - value->bytes) {
+        st = BELL_ELIMIT;
+    }
+    value->sequence = ws->retained_sequence + 1;
+    if (st == BELL_OK) {
+        st = retain_mails_make(mail, value, mails);
+    }
+    if (st != BELL_OK) {
+        bell_ws_retained_destroy(value);
+        return st;
+    }
+    ws->retained_sequence++;
+    if (mail->frame == NULL) {
+        bell_ws_retained_remove(&ws->retained, topic, value->hash);
+        atomic_store(&ws->retained_bytes, others);
+        bell_ws_retained_destroy(value);
+    } else {
+        atomic_store(&ws->retained_bytes, others + value->bytes);
+        bell_ws_retained_put(&ws->retained, value);
+    }
+    atomic_store(&ws->retained_count, ws->retained.count);
+    return BELL_OK;
+}
+
+/* Retains mail's frame, or nothing any more when it has none, and tells all loops. */
+static bell_status retain(const struct ws_mail *mail, uint64_t hash)
+{
+    struct bell_ws_server *ws = mail->ws;
+    struct ws_mail *mails[BELL_IO_MAX_LOOPS];
+    struct ws_mail *mine = NULL;
+    struct bell_ws_retained *value = bell_ws_retained_create(blob_slice(mail->topic), hash);
+    if (value == NULL) {
+        return BELL_ENOMEM;
+    }
+    value->bytes = mail->topic->size + (mail->frame == NULL ? 0 : mail->frame->size);
+    (void)pthread_mutex_lock(&ws->retained_lock);
+    bell_status st = retain_locked(mail, value, mails);
+    for (uint32_t i = 0; i < ws->loop_count && st == BELL_OK; i++) {
+        if (is_here(&ws->io->loops[i]) && mail->frame != NULL) {
+            mine = mails[i]; /* what this thread sends after it must come after it */
+        } else {
+            bell_loop_post(&ws->io->loops[i].loop, &mails[i]->mail);
+        }
+    }
+    (void)pthread_mutex_unlock(&ws->retained_lock);
+    if (mine != NULL) {
+        mail_deliver(&mine->mail);
+    }
+    return st;
+}
+
+bell_status bell_ws_clear_retained(struct bell_ws_server *ws, bell_slice topic)
+{
+    if (!bell_topic_is_name(topic)) {
+        return BELL_EINVAL;
+    }
+    if (ws->io == NULL) {
+        return BELL_ENOTFOUND;
+    }
+    struct ws_mail mail = {.ws = ws, .topic = blob_of(topic), .kind = MAIL_RETAIN};
+    if (mail.topic == NULL) {
+        return BELL_ENOMEM;
+    }
+    bell_status st = retain(&mail, bell_topic_hash(topic));
+    mail_release(&mail);
+    return st;
+}
+
+static bell_status publish_retained(struct ws_mail *mail, bell_slice topic, bell_message_type type,
+                                    bell_slice data, uint64_t hash)
+{
+    if (mail->ws->io == NULL) {
+        return BELL_ESTATE;
+    }
+    mail->kind = MAIL_RETAIN;
+    bell_status st = mail_write(mail, type, data);
+    mail->topic = blob_of(topic);
+    st = mail->topic == NULL ? BELL_ENOMEM : st;
+    if (st == BELL_OK) {
+        st = retain(mail, hash);
+    }
+    mail_release(mail);
+    return st;
+}
+
+uint64_t bell_ws_topic_count(const struct bell_ws_server *ws, bell_slice topic)
+{
+    uint64_t count = 0;
+    for (uint32_t i = 0; i < ws->loop_count; i++) {
+        count += bell_topic_count(ws->loops[i].topics, topic);
+    }
+    return count;
+}
+
 static bell_status publish(struct bell_ws_server *ws, bell_slice topic, bell_message_type type,
                            bell_slice data, const bell_ws_publish_options *o)
 {
@@ -513,6 +707,9 @@ static bell_status publish(struct bell_ws_server *ws, bell_slice topic, bell_mes
         .kind = MAIL_PUBLISH,
         .terms = {.key = o->key.n == 0 ? 0 : key_hash(hash, o->key), .overflow = o->overflow},
     };
+    if (o->is_retained) {
+        return publish_retained(&mail, topic, type, data, hash);
+    }
     bell_status st = BELL_OK;
     uint32_t first = first_loop(ws);
     for (uint32_t i = 0; i < ws->loop_count && st == BELL_OK; i++) {

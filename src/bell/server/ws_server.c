@@ -24,6 +24,8 @@ static const bell_ws_options DEFAULTS = {
             .close_code = BELL_WS_CLOSE_TRY_LATER,
             .overflow = BELL_OVERFLOW_CLOSE,
         },
+    .max_retained_bytes = (size_t)64 * 1024 * 1024,
+    .max_retained = 10000,
     .deflate =
         {
             .server_max_window_bits = BELL_WS_MAX_WINDOW_BITS,
@@ -166,6 +168,7 @@ bell_status bell_ws_server_create_sized(const struct bell_component *component,
     if (ws == NULL) {
         return BELL_ENOMEM;
     }
+    (void)pthread_mutex_init(&ws->retained_lock, NULL);
     ws->component = callbacks;
     ws->options = *o;
     ws->limits = (bell_ws_limits){o->max_frame_bytes, o->max_message_bytes};
@@ -192,6 +195,7 @@ void bell_ws_server_destroy(struct bell_ws_server *ws)
         bell_guard_destroy(ws->guards[i]);
     }
     subprotocols_free(ws);
+    (void)pthread_mutex_destroy(&ws->retained_lock);
     bell_mem_free(ws);
 }
 
@@ -218,11 +222,19 @@ bell_status bell_ws_server_bind(struct bell_ws_server *ws, struct bell_io_server
     for (; ws->loop_count < io->loop_count; ws->loop_count++) {
         struct bell_ws_loop *loop = &ws->loops[ws->loop_count];
         bell_ws_packer_init(&loop->packer, &ws->options);
-        bell_status st = bell_topic_table_create(&loop->topics);
+        bell_status st = bell_ws_retained_table_init(&loop->retained);
+        if (st == BELL_OK) {
+            st = bell_topic_table_create(&loop->topics);
+        }
         if (st != BELL_OK) {
+            bell_ws_retained_table_finish(&loop->retained);
             bell_ws_server_unbind(ws);
             return st;
         }
+    }
+    if (bell_ws_retained_table_init(&ws->retained) != BELL_OK) {
+        bell_ws_server_unbind(ws);
+        return BELL_ENOMEM;
     }
     ws->io = io;
     return BELL_OK;
@@ -232,8 +244,12 @@ void bell_ws_server_unbind(struct bell_ws_server *ws)
 {
     for (uint32_t i = 0; i < ws->loop_count; i++) {
         bell_topic_table_destroy(ws->loops[i].topics);
+        bell_ws_retained_table_finish(&ws->loops[i].retained);
         bell_ws_packer_finish(&ws->loops[i].packer);
     }
+    bell_ws_retained_table_finish(&ws->retained);
+    atomic_store(&ws->retained_count, 0);
+    atomic_store(&ws->retained_bytes, 0);
     bell_mem_free(ws->loops);
     ws->loops = NULL;
     ws->loop_count = 0;

@@ -7,11 +7,13 @@
 #include "bell/guard.h"
 #include "bell/server/io_server_internal.h"
 #include "bell/server/ws_packer.h"
+#include "bell/server/ws_retained.h"
 #include "bell/ws/assembler.h"
 #include "bell/ws/frame.h"
 #include "bell/topic/topic.h"
 #include "bell/ws_server.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
 
@@ -29,7 +31,8 @@ struct bell_ws_connect;
 
 /* What one loop holds for one WebSocket server. */
 struct bell_ws_loop {
-    struct bell_topic_table *topics; /* (owned) loop thread */
+    struct bell_topic_table *topics;        /* (owned) loop thread, but for counts */
+    struct bell_ws_retained_table retained; /* loop thread */
     /*
      * How many subscriptions this loop has, by topic hash: publishers on other threads skip loops
      * where nobody can hear them. Counted before a subscription is told to anybody, so that what is
@@ -60,6 +63,16 @@ struct bell_ws_server {
     struct bell_io_server *io;  /* (borrowed) NULL until an I/O server is made */
     struct bell_ws_loop *loops; /* (owned) one per loop of io */
     uint32_t loop_count;
+    /*
+     * The lock is held to change what is retained: checking limits, taking what may fail, and
+     * posting to all loops, so that all have the same values in the end. Never with another one but
+     * those of mailboxes inside.
+     */
+    pthread_mutex_t retained_lock;
+    struct bell_ws_retained_table retained; /* under the lock; without messages */
+    uint64_t retained_sequence;             /* under the lock */
+    atomic_size_t retained_count;           /* written under the lock */
+    atomic_size_t retained_bytes;
     /* Of a client (ws_client.h). */
     bool is_client;
     uint32_t connect_timeout_ms;

@@ -6,12 +6,14 @@
 
 #include <assert.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 struct bell_topic {
     struct bell_topic *next;           /* (owned) of the same bucket */
     struct bell_topic_member *members; /* (owned) */
     uint32_t count;
     uint32_t capacity;
+    atomic_uint told_count; /* the same, for other threads */
     uint64_t hash;
     size_t name_bytes;
     char name[];
@@ -23,6 +25,12 @@ struct bell_topic_place {
 };
 
 struct bell_topic_table {
+    /*
+     * Held where the owner changes buckets and lists of topics, and where others read them. The
+     * owner reads without. It is there for one look at one topic, so nobody waits longer than for a
+     * mailbox.
+     */
+    pthread_mutex_t lock;
     struct bell_topic **buckets; /* (owned) */
     size_t bucket_count;         /* a power of two */
     size_t topic_count;
@@ -61,6 +69,7 @@ bell_status bell_topic_table_create(struct bell_topic_table **out)
         return BELL_ENOMEM;
     }
     t->bucket_count = FIRST_BUCKETS;
+    (void)pthread_mutex_init(&t->lock, NULL);
     *out = t;
     return BELL_OK;
 }
@@ -69,6 +78,7 @@ void bell_topic_table_destroy(struct bell_topic_table *table)
 {
     if (table != NULL) {
         assert(table->topic_count == 0);
+        (void)pthread_mutex_destroy(&table->lock);
         bell_mem_free(table->buckets);
         bell_mem_free(table);
     }
@@ -127,12 +137,15 @@ static struct bell_topic *topic_create(struct bell_topic_table *t, bell_slice na
     topic->hash = hash;
     topic->name_bytes = name.n;
     memcpy(topic->name, name.p, name.n);
+    atomic_init(&topic->told_count, 0);
+    (void)pthread_mutex_lock(&t->lock);
     if (t->topic_count >= t->bucket_count) {
         grow(t);
     }
     topic->next = *bucket_of(t, hash);
     *bucket_of(t, hash) = topic;
     t->topic_count++;
+    (void)pthread_mutex_unlock(&t->lock);
     return topic;
 }
 
@@ -142,7 +155,9 @@ static void topic_remove(struct bell_topic_table *t, struct bell_topic *topic)
     while (*link != topic) {
         link = &(*link)->next;
     }
+    (void)pthread_mutex_lock(&t->lock);
     *link = topic->next;
+    (void)pthread_mutex_unlock(&t->lock);
     t->topic_count--;
     bell_mem_free(topic->members);
     bell_mem_free(topic);
@@ -180,6 +195,7 @@ static bell_status join(struct bell_topic *topic, struct bell_topic_list *list, 
     topic->members[topic->count] = (struct bell_topic_member){subscriber, list, list->count};
     list->places[list->count] = (struct bell_topic_place){topic, topic->count};
     topic->count++;
+    atomic_store_explicit(&topic->told_count, topic->count, memory_order_relaxed);
     list->count++;
     return BELL_OK;
 }
@@ -229,6 +245,7 @@ static void leave(struct bell_topic_table *table, struct bell_topic_list *list, 
     uint32_t index = list->places[place].index;
     /* The last member moves into the gap, and its list is told. */
     topic->count--;
+    atomic_store_explicit(&topic->told_count, topic->count, memory_order_relaxed);
     if (index != topic->count) {
         topic->members[index] = topic->members[topic->count];
         topic->members[index].list->places[topic->members[index].place].index = index;
@@ -278,4 +295,18 @@ const struct bell_topic_member *bell_topic_members(const struct bell_topic_table
         bell_topic_is_name(name) ? find(table, name, bell_topic_hash(name)) : NULL;
     *count = topic == NULL ? 0 : topic->count;
     return topic == NULL ? NULL : topic->members;
+}
+
+uint32_t bell_topic_count(struct bell_topic_table *table, bell_slice name)
+{
+    if (!bell_topic_is_name(name)) {
+        return 0;
+    }
+    uint64_t hash = bell_topic_hash(name);
+    (void)pthread_mutex_lock(&table->lock);
+    struct bell_topic *topic = find(table, name, hash);
+    uint32_t count =
+        topic == NULL ? 0 : atomic_load_explicit(&topic->told_count, memory_order_relaxed);
+    (void)pthread_mutex_unlock(&table->lock);
+    return count;
 }

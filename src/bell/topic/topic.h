@@ -3,7 +3,7 @@
  *
  * A topic keeps its subscribers in a dense array, so that publishing walks memory in one direction;
  * leaving swaps the last one into the gap, O(1). A topic exists while it has subscribers.
- * A table belongs to one loop thread.
+ * A table belongs to one loop thread; others may ask how many are in a topic.
  */
 #ifndef BELL_TOPIC_TOPIC_H
 #define BELL_TOPIC_TOPIC_H
@@ -70,5 +70,8 @@ void bell_topic_leave_all(struct bell_topic_table *table, struct bell_topic_list
  */
 const struct bell_topic_member *bell_topic_members(const struct bell_topic_table *table,
                                                    bell_slice name, size_t *count);
+
+/* How many are in a topic. Any thread; a moment's value. */
+uint32_t bell_topic_count(struct bell_topic_table *table, bell_slice name);
 
 #endif

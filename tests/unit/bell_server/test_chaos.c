@@ -62,7 +62,14 @@ static void do_anything(struct bell_ws_server *ws, bell_conn self)
     bell_slice topic = bell_slice_from(TOPICS[pick(4)]);
     bell_slice data = bell_slice_make(text, pick(8) == 0 ? sizeof text : pick(100));
     bell_status st = BELL_OK;
-    switch (pick(12)) {
+    switch (pick(13)) {
+    case 12: {
+        const bell_ws_publish_options options = {.is_retained = true};
+        out_of_order += bell_ws_topic_count(ws, topic) > 100000;
+        st = pick(4) == 0 ? bell_ws_clear_retained(ws, topic)
+                          : bell_ws_publish_with(ws, topic, BELL_BINARY, data, &options);
+        break;
+    }
     case 10: {
         const bell_ws_publish_options options = {.key = bell_slice_from(TOPICS[pick(4)]),
                                                  .overflow = (bell_ws_overflow)pick(4)};

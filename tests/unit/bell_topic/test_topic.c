@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -22,7 +24,7 @@ static bell_slice name_of(int topic, char room[16])
     return bell_slice_from(room);
 }
 
-static void check_all(const struct bell_topic_table *table, const struct subscriber *all)
+static void check_all(struct bell_topic_table *table, const struct subscriber *all)
 {
     for (int t = 0; t < TOPICS; t++) {
         char room[16];
@@ -33,6 +35,7 @@ static void check_all(const struct bell_topic_table *table, const struct subscri
             expected += all[s].is_in[t] ? 1 : 0;
         }
         assert_int_equal(count, expected);
+        assert_int_equal(bell_topic_count(table, name_of(t, room)), expected);
         for (size_t i = 0; i < count; i++) {
             const struct subscriber *who = m[i].subscriber;
             assert_true(who->is_in[t]);
@@ -153,6 +156,55 @@ static void every_failed_allocation_leaves_things_as_they_were(void **state)
     }
 }
 
+/* ---- counts for other threads ---- */
+
+static struct bell_topic_table *counted;
+static atomic_bool is_over;
+static atomic_int wrongs;
+
+static void *count_all(void *user)
+{
+    (void)user;
+    do {
+        for (int t = 0; t < TOPICS; t++) {
+            char room[16];
+            if (bell_topic_count(counted, name_of(t, room)) > SUBSCRIBERS) {
+                atomic_fetch_add(&wrongs, 1);
+            }
+        }
+    } while (!atomic_load(&is_over));
+    return NULL;
+}
+
+static void others_may_count_while_topics_come_and_go(void **state)
+{
+    (void)state;
+    enum { MORE_TOPICS = 200 }; /* so that the table grows */
+    static struct subscriber all[SUBSCRIBERS];
+    pthread_t thread;
+    char room[16];
+    bool joined;
+    assert_int_equal(bell_topic_table_create(&counted), BELL_OK);
+    assert_int_equal(pthread_create(&thread, NULL, count_all, NULL), 0);
+    for (int round = 0; round < 20; round++) {
+        for (int i = 0; i < MORE_TOPICS; i++) {
+            struct subscriber *who = &all[i % SUBSCRIBERS];
+            assert_int_equal(
+                bell_topic_subscribe(counted, &who->list, who, name_of(i, room), &joined), BELL_OK);
+        }
+        for (int i = 0; i < SUBSCRIBERS; i++) {
+            bell_topic_leave_all(counted, &all[i].list, NULL, NULL);
+        }
+    }
+    atomic_store(&is_over, true);
+    (void)pthread_join(thread, NULL);
+    assert_int_equal(atomic_load(&wrongs), 0);
+    assert_int_equal(bell_topic_count(counted, name_of(0, room)), 0);
+    assert_int_equal(bell_topic_count(counted, BELL_LIT("")), 0);
+    bell_topic_table_destroy(counted);
+    assert_int_equal(bell_mem_live(), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -160,6 +212,7 @@ int main(void)
         cmocka_unit_test(a_name_has_1_to_255_bytes),
         cmocka_unit_test(a_subscriber_is_in_at_most_1024_topics),
         cmocka_unit_test(every_failed_allocation_leaves_things_as_they_were),
+        cmocka_unit_test(others_may_count_while_topics_come_and_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
