@@ -85,6 +85,41 @@ BELL_NODISCARD BELL_API bell_status bell_http_server_websocket(struct bell_http_
                                                                const char *pattern,
                                                                struct bell_ws_server *ws);
 
+/* Zeroed: the defaults. */
+typedef struct {
+    size_t
+        max_message_bytes; /* above: 413, as above bell_http_options.max_body_bytes. 0 = 64 KiB */
+    bool allows_retained;  /* "retain=1" is obeyed; else it is 400 */
+} bell_http_publish_options;
+
+/* What the call below is made of; the size says which fields the program knows (see version.h). */
+BELL_NODISCARD BELL_API bell_status bell_http_server_publish_sized(
+    struct bell_http_server *http, const char *pattern, struct bell_ws_server *ws,
+    const char *token, const bell_http_publish_options *options, size_t options_bytes);
+
+/*
+ * Publishing for other programs: POST to pattern with "Authorization: Bearer TOKEN" publishes the
+ * body to the subscribers that ws (borrowed, for as long as http lives) has in a topic: what
+ * ":topic" matches in the pattern, else "topic=" of the query. The body is text and must be UTF-8,
+ * unless its Content-Type is application/octet-stream. In the query may stand "key=" (at most 255
+ * bytes) and "retain=1", see bell_ws_publish_options.
+ *
+ * The answer is JSON: 200 {"receivers":N} with the subscribers that the topic had; or {"error":…}:
+ * 401 no or a wrong token, 400 no topic or one over 255 bytes, a query or a text that is broken,
+ * 413 too large, 507 no room for a retained value, 503 no memory, or a loop that does not keep up.
+ *
+ * token is copied: 1 to 4,096 visible ASCII characters; take 32 random ones or more, and TLS where
+ * others may listen. Only before start. As bell_http_server_route, and BELL_EINVAL the token,
+ * BELL_ENOTSUP an option that only a later libbell knows.
+ */
+BELL_NODISCARD static inline bell_status
+bell_http_server_publish(struct bell_http_server *http, const char *pattern,
+                         struct bell_ws_server *ws, const char *token,
+                         const bell_http_publish_options *options)
+{
+    return bell_http_server_publish_sized(http, pattern, ws, token, options, sizeof *options);
+}
+
 typedef struct {
     bell_slice name;
     bell_slice value;

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
 
-import { CLOSE, closeInOrder, closePayload, expectFrame, frame, openWebSocket, PING, PONG, TEXT, upgradeRequest }
+import { BINARY, CLOSE, closeInOrder, closePayload, expectFrame, frame, openWebSocket, PING, PONG, TEXT, upgradeRequest }
     from "../support/bell_frames.mjs";
 import { BellServer } from "../support/bell_server.mjs";
 import { request, Wire } from "../support/bell_wire.mjs";
@@ -45,6 +45,32 @@ test("topics_keeps_rooms_apart", async () => {
         const long = await enter(`/${"x".repeat(255)}`);
         await expectFrame(long, CLOSE, closePayload(1008, "no such room"));
         long.destroy();
+    });
+});
+
+test("push_passes_on_what_is_posted_with_the_token", async () => {
+    const example = { program: "examples/push", address: ["127.0.0.1:0", "secret-token"], hasDrain: false };
+    await BellServer.during(example, async (server) => {
+        const post = (query, body, headers = {}) => fetch(`http://127.0.0.1:${server.port}/publish?${query}`, {
+            method: "POST", body, headers: { authorization: "Bearer secret-token", ...headers },
+        });
+        const enter = () => openWebSocket(server, { line: "GET /ws HTTP/1.1" });
+        const ann = await enter();
+        const answer = await post("topic=news", "it rains");
+        assert.equal(answer.status, 200);
+        assert.deepEqual(await answer.json(), { receivers: 1 });
+        await expectFrame(ann, TEXT, "it rains");
+        const octets = { "content-type": "application/octet-stream" };
+        assert.equal((await post("topic=news", Buffer.from([0xff]), octets)).status, 200);
+        await expectFrame(ann, BINARY, Buffer.from([0xff]));
+        assert.equal((await post("topic=news", "the last", { authorization: "Bearer wrong" })).status, 401);
+        assert.equal((await post("topic=news&retain=1", "the sun shines")).status, 200);
+        await expectFrame(ann, TEXT, "the sun shines");
+        const ben = await enter();
+        await expectFrame(ben, TEXT, "the sun shines");
+        assert.equal((await post("", "nowhere")).status, 400);
+        assert.equal((await post("topic=news", Buffer.from([0xff]))).status, 400);
+        for (const one of [ann, ben]) await closeInOrder(one);
     });
 });
 

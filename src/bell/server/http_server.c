@@ -97,6 +97,7 @@ void bell_http_server_destroy(struct bell_http_server *http)
     bell_http_server_unbind(http);
     bell_http_router_destroy(http->routes);
     bell_http_router_destroy(http->websockets);
+    bell_http_publish_destroy(http->publishers);
     while (http->handlers != NULL) {
         struct bell_http_route_handler *next = http->handlers->next;
         bell_mem_free(http->handlers);

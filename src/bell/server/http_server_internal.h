@@ -21,6 +21,7 @@
 
 struct bell_connection;
 struct bell_file_thread;
+struct bell_http_publish;
 struct bell_io_server;
 struct bell_ws_server;
 
@@ -59,6 +60,7 @@ struct bell_http_server {
     struct bell_http_router *websockets;                 /* (owned) values are bell_ws_server */
     struct bell_http_route_handler *handlers;            /* (owned) */
     struct bell_http_static *statics;                    /* (owned) */
+    struct bell_http_publish *publishers;                /* (owned) */
     struct bell_ws_server *ws[BELL_HTTP_MAX_WEBSOCKETS]; /* (borrowed) each once */
     size_t ws_count;
     struct bell_file_thread *files; /* (owned) NULL until a directory is served */
@@ -92,6 +94,8 @@ struct bell_http_request {
 BELL_NODISCARD bell_status bell_http_server_bind(struct bell_http_server *http,
                                                  struct bell_io_server *io);
 void bell_http_server_unbind(struct bell_http_server *http);
+/* A list of them; NULL is fine. */
+void bell_http_publish_destroy(struct bell_http_publish *list);
 /* Before the loops start and after they have ended. BELL_ENOMEM. */
 BELL_NODISCARD bell_status bell_http_server_start_files(struct bell_http_server *http);
 void bell_http_server_stop_files(struct bell_http_server *http);

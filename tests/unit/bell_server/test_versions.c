@@ -101,6 +101,7 @@ static void a_newer_program_that_asks_for_more_is_told(void **state)
     LATER(bell_guard_callbacks) guards = {{0}, 1};
     LATER(bell_ws_acceptance) terms = {{0}, 1};
     LATER(bell_ws_publish_options) publishing = {{0}, 1};
+    LATER(bell_http_publish_options) route = {{0}, 1};
     struct bell_ws_server *ws = NULL;
     struct bell_http_server *http = NULL;
     struct bell_io_server *io = NULL;
@@ -133,6 +134,9 @@ static void a_newer_program_that_asks_for_more_is_told(void **state)
                      BELL_ENOTSUP);
     bell_ws_server_destroy(ws);
     assert_int_equal(bell_http_server_create(NULL, &http), BELL_OK);
+    assert_int_equal(
+        bell_http_server_publish_sized(http, "/p", ws, "token", &route.known, sizeof route),
+        BELL_ENOTSUP);
     assert_int_equal(bell_http_server_static_sized(http, "/", "/", &files.known, sizeof files),
                      BELL_ENOTSUP);
     assert_int_equal(bell_http_server_files_sized(http, "/", NULL, 0, &files.known, sizeof files),
