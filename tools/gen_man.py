@@ -2,6 +2,7 @@
 """Makes the manual pages that follow from something else, while building:
 
     tools/gen_man.py header HEADER VERSION OUT       bell_NAME(3) from include/bell/NAME.h
+    tools/gen_man.py calls HEADER                    prints the calls that page explains, one a line
     tools/gen_man.py desk TEMPLATE TABLES VERSION OUT
                         deskbell(1) and deskbell.conf(5) from docs/man/*.in and docs/deskbell.md, which the
                         program prints from its tables of options
@@ -291,6 +292,10 @@ def desk_page(template: pathlib.Path, tables: pathlib.Path, version: str) -> str
 
 
 def main() -> int:
+    if sys.argv[1] == "calls":
+        _, items = parse(pathlib.Path(sys.argv[2]).read_text())
+        print("\n".join(name_of(function) for item in items for function in item.functions))
+        return 0
     kind, *arguments, out = sys.argv[1:]
     if kind == "header":
         page = header_page(pathlib.Path(arguments[0]), arguments[1])

@@ -80,7 +80,7 @@ test("installs_libraries_headers_and_program", async () => {
     assert.deepEqual(await sort(join(folder, options.prefix, "include/bell")), await sort(join(ROOT, "include/bell")));
     assert.ok((await readdir(join(folder, options.prefix, "bin"))).includes("deskbell"));
     const manual = join(folder, options.prefix, options.mandir);
-    for (const page of ["man1/deskbell.1", "man3/libbell.3", "man3/bell_ws_server.3", "man5/deskbell.conf.5"]) {
+    for (const page of ["man1/deskbell.1", "man3/libbell.3", "man3/bell_ws_server.3", "man3/bell_ws_send.3", "man5/deskbell.conf.5"]) {
         assert.match(await readFile(join(manual, page), "utf8"), /^\.Sh NAME$/m);
     }
 });
