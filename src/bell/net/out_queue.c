@@ -156,6 +156,7 @@ static void node_remove(struct bell_out_pool *pool, struct bell_out_queue *q,
 {
     struct bell_out_node *node = before->next;
     struct bell_out_index *index = q->tail->index;
+    assert(node != NULL); /* it is a ring */
     if (index != NULL && node->key != 0) {
         bell_out_index_remove(index, node->key, node);
     }
@@ -381,7 +382,7 @@ uint32_t bell_out_queue_make_room(struct bell_out_pool *pool, struct bell_out_qu
         return 0;
     }
     struct bell_out_node *before = q->tail;
-    for (int place = 0; dropped_bytes < bytes || dropped < frames; place++) {
+    for (int place = 0; q->tail != NULL && (dropped_bytes < bytes || dropped < frames); place++) {
         struct bell_out_node *node = before->next;
         if (node->may_drop && !has_begun(node, place, begun)) {
             dropped++;

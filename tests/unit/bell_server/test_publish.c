@@ -125,8 +125,8 @@ static void only_who_has_the_token_may(void **state)
         "Authorization: Bearer 0123456789abcdef0123456789ABCDEF0\r\n",
         "Authorization: Bearer 0123456789abcdef0123456789ABCDEf\r\n",
         "Authorization: Bearer 1123456789abcdef0123456789ABCDEF\r\n",
-        "Authorization: Bearer "
-        "0123456789abcdef0123456789ABCDEF0123456789abcdef0123456789ABCDEF\r\n",
+        ("Authorization: Bearer "
+         "0123456789abcdef0123456789ABCDEF0123456789abcdef0123456789ABCDEF\r\n"),
     };
     struct service s;
     static struct peer p;
