@@ -92,8 +92,22 @@ free_io:
     return st;
 }
 
+/* Who was accepted when there was no turn any more to tell it in. */
+static void accepted_close(struct bell_io *io)
+{
+    struct io_uring_cqe *cqe;
+    unsigned head;
+    io_uring_for_each_cqe(&io->ring, head, cqe)
+    {
+        if (bell_uring_operation_of(cqe->user_data) == OP_ACCEPT && cqe->res >= 0) {
+            (void)close(cqe->res);
+        }
+    }
+}
+
 static void uring_destroy(struct bell_io *io)
 {
+    accepted_close(io);
     /* Ends all operations: only then may what they refer to go. */
     io_uring_queue_exit(&io->ring);
     (void)close(io->wake_fd);

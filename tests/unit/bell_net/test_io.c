@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <dirent.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -249,6 +251,63 @@ static void any_thread_wakes_it(void **state)
     (void)pthread_join(thread, NULL);
 }
 
+static int descriptors(void)
+{
+    DIR *folder = opendir("/proc/self/fd");
+    int count = 0;
+    assert_non_null(folder);
+    while (readdir(folder) != NULL) {
+        count++;
+    }
+    (void)closedir(folder);
+    return count;
+}
+
+static void on_accept(struct bell_io_handle *listener, int fd, const bell_address *from, void *user)
+{
+    (void)listener;
+    (void)from;
+    (void)user;
+    (void)close(fd);
+}
+
+/* Whoever came in when there was no turn any more in which that could be told. */
+static void destroying_leaves_nobody_accepted(void **state)
+{
+    enum { COMERS = 5 };
+    static const bell_io_events EVENTS = {
+        .on_awake = on_awake, .on_accept = on_accept, .on_wake = on_wake};
+    struct sockaddr_in to = {.sin_family = AF_INET};
+    socklen_t n = sizeof to;
+    struct bell_io_handle listener;
+    int comers[COMERS];
+    (void)state;
+    int before = descriptors();
+    bell_io_back_end back_end;
+    assert_int_equal(bell_io_choose(BELL_IO_AUTO, &back_end), BELL_OK);
+    assert_int_equal(bell_io_create(back_end, &EVENTS, NULL, &io), BELL_OK);
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)(void *)&to, n), 0);
+    assert_int_equal(listen(fd, COMERS), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)(void *)&to, &n), 0);
+    assert_int_equal(bell_io_open(io, &listener, fd, BELL_IO_LISTENER), BELL_OK);
+    assert_int_equal(bell_io_receive(io, &listener, true), BELL_OK);
+    turn(0);
+    for (int i = 0; i < COMERS; i++) {
+        comers[i] = socket(AF_INET, SOCK_STREAM, 0);
+        assert_int_equal(connect(comers[i], (struct sockaddr *)(void *)&to, n), 0);
+    }
+    bell_io_settle(io);
+    bell_io_close(io, &listener);
+    bell_io_settle(io);
+    bell_io_destroy(io);
+    for (int i = 0; i < COMERS; i++) {
+        (void)close(comers[i]);
+    }
+    assert_int_equal(descriptors(), before);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -264,6 +323,7 @@ int main(void)
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(closing_forgets_a_socket_that_others_hold, set_up,
                                         tear_down),
+        cmocka_unit_test(destroying_leaves_nobody_accepted),
         cmocka_unit_test_setup_teardown(any_thread_wakes_it, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
