@@ -117,7 +117,11 @@ static bell_status epoll_connect(struct bell_io *io, struct bell_io_handle *h,
 static bell_status epoll_receive(struct bell_io *io, struct bell_io_handle *h, bool on)
 {
     h->is_receiving = on;
-    return interest_update(io, h);
+    bell_status st = interest_update(io, h);
+    if (st != BELL_OK) {
+        h->is_receiving = !on; /* so that it can be tried again */
+    }
+    return st;
 }
 
 static bool epoll_is_quiet(const struct bell_io *io, const struct bell_io_handle *h)

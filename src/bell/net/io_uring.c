@@ -163,10 +163,9 @@ static bell_status uring_connect(struct bell_io *io, struct bell_io_handle *h,
     return BELL_EAGAIN;
 }
 
-static bell_status uring_receive(struct bell_io *io, struct bell_io_handle *h, bool on)
+static bell_status receive_change(struct bell_io *io, struct bell_io_handle *h, bool on)
 {
     struct bell_uring_slot *s = bell_uring_slot_at(io, h->slot);
-    h->is_receiving = on;
     if (!on) {
         if (h->kind == BELL_IO_STREAM) {
             bell_uring_watch(io, s);
@@ -184,6 +183,16 @@ static bell_status uring_receive(struct bell_io *io, struct bell_io_handle *h, b
 static bool uring_is_quiet(const struct bell_io *io, const struct bell_io_handle *h)
 {
     return !h->is_receiving && !bell_uring_slot_at(io, h->slot)->is_armed;
+}
+
+static bell_status uring_receive(struct bell_io *io, struct bell_io_handle *h, bool on)
+{
+    h->is_receiving = on;
+    bell_status st = receive_change(io, h, on);
+    if (st != BELL_OK) {
+        h->is_receiving = !on; /* so that it can be tried again */
+    }
+    return st;
 }
 
 static bell_status uring_send(struct bell_io *io, struct bell_io_handle *h,

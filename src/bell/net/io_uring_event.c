@@ -97,6 +97,12 @@ static void received_end(struct bell_io *io, struct bell_uring_slot *s, int res)
     }
 }
 
+/* Errors of receiving after which it can go on. */
+static bool is_passing(int error)
+{
+    return error == ENOBUFS || error == ECANCELED || error == EINTR || error == EAGAIN;
+}
+
 static void on_receive(struct bell_io *io, const struct io_uring_cqe *cqe)
 {
     struct bell_uring_slot *s = bell_uring_slot_of(io, cqe->user_data);
@@ -113,9 +119,7 @@ static void on_receive(struct bell_io *io, const struct io_uring_cqe *cqe)
     if (s == NULL) {
         return;
     }
-    bool is_over =
-        cqe->res <= 0 && cqe->res != -ENOBUFS && cqe->res != -ECANCELED && cqe->res != -EINTR;
-    if (is_over) {
+    if (cqe->res <= 0 && !is_passing(-cqe->res)) {
         received_end(io, s, cqe->res);
     } else if (!s->is_armed && s->handle->is_receiving) {
         bell_uring_list(io, s); /* out of buffers, or cancelled and wanted again */
