@@ -32,6 +32,15 @@ void bell_file_job_destroy(struct bell_file_job *job)
     bell_mem_free(job);
 }
 
+static int open_segment(int at, const char *segment, int flags)
+{
+    int fd;
+    do { /* file systems of networks may be interrupted */
+        fd = openat(at, segment, flags);
+    } while (fd < 0 && errno == EINTR);
+    return fd;
+}
+
 /*
  * Opens name below the directory, one segment after the other and following no link, so that the
  * result lies below it whatever else changes there meanwhile.
@@ -50,7 +59,8 @@ static int open_below(int directory, const char *name)
         memcpy(segment, name, n);
         segment[n] = '\0';
         int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
-        int fd = n == 0 ? -1 : openat(at, segment, slash == NULL ? flags : flags | O_DIRECTORY);
+        int fd =
+            n == 0 ? -1 : open_segment(at, segment, slash == NULL ? flags : flags | O_DIRECTORY);
         int error = errno;
         if (at != directory) {
             (void)close(at);

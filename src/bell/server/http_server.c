@@ -9,6 +9,7 @@
 #include "bell/server/io_server_internal.h"
 #include "bell/server/ws_server_internal.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -301,6 +302,30 @@ static bell_status static_add(struct bell_http_server *http, const char *prefix,
     return BELL_OK;
 }
 
+static bell_status directory_open(const char *path, int *out)
+{
+    int fd;
+    do {
+        fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    } while (fd < 0 && errno == EINTR);
+    if (fd >= 0) {
+        *out = fd;
+        return BELL_OK;
+    }
+    switch (errno) {
+    case EACCES:
+        return BELL_EACCES;
+    case ENOMEM:
+        return BELL_ENOMEM;
+    case EMFILE:
+    case ENFILE:
+    case EIO:
+        return BELL_EIO;
+    default:
+        return BELL_ENOTFOUND;
+    }
+}
+
 bell_status bell_http_server_static_sized(struct bell_http_server *http, const char *prefix,
                                           const char *directory,
                                           const bell_http_static_options *options,
@@ -313,12 +338,13 @@ bell_status bell_http_server_static_sized(struct bell_http_server *http, const c
     if (!bell_versioned_read(&known, sizeof known, options, options_bytes)) {
         return BELL_ENOTSUP;
     }
-    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) {
-        return BELL_ENOTFOUND;
+    int fd = -1;
+    bell_status st = directory_open(directory, &fd);
+    if (st != BELL_OK) {
+        return st;
     }
     struct bell_http_static *s;
-    bell_status st = static_create(&known, fd, &s);
+    st = static_create(&known, fd, &s);
     return st == BELL_OK ? static_add(http, prefix, s) : st;
 }
 

@@ -221,6 +221,11 @@ static bell_status listen_tcp(struct bell_io_server *io, const char *address,
         }
         if (i == 0) {
             endpoint->port = bell_sock_port(fd);
+            if (endpoint->port == 0) {
+                bell_sock_close(fd); /* the others would take another one */
+                st = BELL_EIO;
+                break;
+            }
             address_set_port(&where, endpoint->port);
         }
         st = listener_add(&io->loops[i], io->endpoint_count, fd, false);
