@@ -20,7 +20,7 @@ static void give_up(const char *what)
     exit(1);
 }
 
-static void connect_to(struct peer *p, const void *address, socklen_t len, int receive_bytes)
+static bool connect_tried(struct peer *p, const void *address, socklen_t len, int receive_bytes)
 {
     const struct sockaddr *to = address;
     const struct timeval patience = {.tv_sec = PATIENCE_S};
@@ -37,15 +37,42 @@ static void connect_to(struct peer *p, const void *address, socklen_t len, int r
         connect(p->fd, to, len) != 0 ||
         setsockopt(p->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) != 0 ||
         setsockopt(p->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) != 0) {
+        return false;
+    }
+    return true;
+}
+
+static void connect_to(struct peer *p, const void *address, socklen_t len, int receive_bytes)
+{
+    if (!connect_tried(p, address, len, receive_bytes)) {
         give_up("connect");
     }
 }
 
-static void connect_ipv4(struct peer *p, uint16_t port, int receive_bytes)
+static struct sockaddr_in ipv4_at(uint16_t port)
 {
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return to;
+}
+
+static void connect_ipv4(struct peer *p, uint16_t port, int receive_bytes)
+{
+    const struct sockaddr_in to = ipv4_at(port);
     connect_to(p, &to, sizeof to, receive_bytes);
+}
+
+bool peer_connect_try(struct peer *p, uint16_t port)
+{
+    const struct sockaddr_in to = ipv4_at(port);
+    bool is_connected = connect_tried(p, &to, sizeof to, 0);
+    if (!is_connected) {
+        if (errno != ECONNREFUSED && errno != ECONNRESET) {
+            give_up("connect");
+        }
+        peer_close(p);
+    }
+    return is_connected;
 }
 
 void peer_connect(struct peer *p, uint16_t port)

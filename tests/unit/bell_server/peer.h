@@ -25,6 +25,8 @@ typedef struct {
 
 /* Connects to 127.0.0.1. */
 void peer_connect(struct peer *p, uint16_t port);
+/* The same; false when there is nobody, or not any more. */
+bool peer_connect_try(struct peer *p, uint16_t port);
 /* The same with the smallest receive buffer, for a reader that is slow. */
 void peer_connect_small(struct peer *p, uint16_t port);
 /* Connects to ::1, and to a Unix socket. */

@@ -1,0 +1,274 @@
+#include "faulty_calls.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+static fault planned;        /* changes only while is_armed is not set */
+static atomic_bool is_armed; /* publishes it */
+static atomic_uint calls;    /* of this kind since it was armed */
+static atomic_uint failed;
+static atomic_uint shortened;
+static _Thread_local bool is_test_thread;
+
+void faults_init(void)
+{
+    is_test_thread = true;
+}
+
+void faults_begin(const fault *f)
+{
+    planned = *f;
+    atomic_store(&calls, 0);
+    atomic_store(&failed, 0);
+    atomic_store(&is_armed, true);
+}
+
+uint32_t faults_failed(void)
+{
+    return atomic_load(&failed);
+}
+
+uint32_t faults_end(void)
+{
+    atomic_store(&is_armed, false);
+    return atomic_load(&failed);
+}
+
+bool fault_is_due(fault_call call, int *error)
+{
+    if (!atomic_load(&is_armed) || planned.call != call || planned.here != is_test_thread) {
+        return false;
+    }
+    uint32_t number = atomic_fetch_add(&calls, 1) + 1;
+    if (number < planned.first || (number - planned.first) % planned.distance != 0 ||
+        (number - planned.first) / planned.distance >= planned.count) {
+        return false;
+    }
+    atomic_fetch_add(&failed, 1);
+    *error = planned.error;
+    return true;
+}
+
+uint32_t fault_short(uint32_t of)
+{
+    enum { LONGER_EVERY = 4, LONGER = 1000 };
+    uint32_t n = atomic_fetch_add(&shortened, 1) % LONGER_EVERY == 0 ? LONGER : 1;
+    return of < n ? of : n;
+}
+
+/* The call as errno tells it. */
+static bool fails(fault_call call)
+{
+    int error;
+    if (!fault_is_due(call, &error)) {
+        return false;
+    }
+    errno = error;
+    return true;
+}
+
+/* What the linker calls the two sides of a wrapped function. */
+#define WRAPPED(type, name, ...)                                                                   \
+    type __real_##name(__VA_ARGS__);                                                               \
+    type __wrap_##name(__VA_ARGS__);                                                               \
+    type __wrap_##name(__VA_ARGS__)
+
+WRAPPED(int, socket, int domain, int type, int protocol)
+{
+    return fails(CALL_SOCKET) ? -1 : __real_socket(domain, type, protocol);
+}
+
+WRAPPED(int, setsockopt, int fd, int level, int name, const void *value, socklen_t n)
+{
+    return fails(CALL_SETSOCKOPT) ? -1 : __real_setsockopt(fd, level, name, value, n);
+}
+
+WRAPPED(int, bind, int fd, const struct sockaddr *address, socklen_t n)
+{
+    return fails(CALL_BIND) ? -1 : __real_bind(fd, address, n);
+}
+
+WRAPPED(int, listen, int fd, int backlog)
+{
+    return fails(CALL_LISTEN) ? -1 : __real_listen(fd, backlog);
+}
+
+WRAPPED(int, getsockname, int fd, struct sockaddr *address, socklen_t *n)
+{
+    return fails(CALL_GETSOCKNAME) ? -1 : __real_getsockname(fd, address, n);
+}
+
+WRAPPED(int, getpeername, int fd, struct sockaddr *address, socklen_t *n)
+{
+    return fails(CALL_GETPEERNAME) ? -1 : __real_getpeername(fd, address, n);
+}
+
+WRAPPED(int, getrlimit64, int what, struct rlimit64 *limit)
+{
+    return fails(CALL_GETRLIMIT) ? -1 : __real_getrlimit64(what, limit);
+}
+
+WRAPPED(int, setrlimit64, int what, const struct rlimit64 *limit)
+{
+    return fails(CALL_SETRLIMIT) ? -1 : __real_setrlimit64(what, limit);
+}
+
+WRAPPED(int, sched_getaffinity, pid_t pid, size_t n, cpu_set_t *set)
+{
+    return fails(CALL_GETAFFINITY) ? -1 : __real_sched_getaffinity(pid, n, set);
+}
+
+WRAPPED(int, eventfd, unsigned count, int flags)
+{
+    return fails(CALL_EVENTFD) ? -1 : __real_eventfd(count, flags);
+}
+
+/* Says the error as its result. */
+WRAPPED(int, pthread_create, pthread_t *thread, const pthread_attr_t *how, void *(*run)(void *),
+        void *user)
+{
+    int error;
+    return fault_is_due(CALL_THREAD, &error) ? error
+                                             : __real_pthread_create(thread, how, run, user);
+}
+
+/* ---- files: none of libbell's is made anew, so there is no mode ---- */
+
+WRAPPED(int, open64, const char *path, int flags, ...)
+{
+    return fails(CALL_OPEN) ? -1 : __real_open64(path, flags);
+}
+
+WRAPPED(int, openat64, int at, const char *path, int flags, ...)
+{
+    return fails(CALL_OPEN) ? -1 : __real_openat64(at, path, flags);
+}
+
+/* The same with a check by the C library. */
+WRAPPED(int, __openat64_2, int at, const char *path, int flags)
+{
+    return fails(CALL_OPEN) ? -1 : __real___openat64_2(at, path, flags);
+}
+
+WRAPPED(int, fstat64, int fd, struct stat64 *out)
+{
+    return fails(CALL_FSTAT) ? -1 : __real_fstat64(fd, out);
+}
+
+WRAPPED(ssize_t, pread64, int fd, void *out, size_t n, off64_t at)
+{
+    int error;
+    if (fault_is_due(CALL_PREAD, &error)) {
+        if (error != 0) {
+            errno = error;
+            return -1;
+        }
+        n = fault_short((uint32_t)n);
+    }
+    return __real_pread64(fd, out, n, at);
+}
+
+WRAPPED(ssize_t, getrandom, void *out, size_t n, unsigned flags)
+{
+    int error;
+    if (fault_is_due(CALL_RANDOM, &error)) {
+        if (error != 0) {
+            errno = error;
+            return -1;
+        }
+        n = fault_short((uint32_t)n);
+    }
+    return __real_getrandom(out, n, flags);
+}
+
+/* ---- epoll ---- */
+
+WRAPPED(int, epoll_create1, int flags)
+{
+    return fails(CALL_EPOLL_CREATE) ? -1 : __real_epoll_create1(flags);
+}
+
+/* Only adding needs memory. */
+WRAPPED(int, epoll_ctl, int fd, int what, int of, struct epoll_event *event)
+{
+    return what == EPOLL_CTL_ADD && fails(CALL_EPOLL_ADD) ? -1
+                                                          : __real_epoll_ctl(fd, what, of, event);
+}
+
+WRAPPED(int, epoll_wait, int fd, struct epoll_event *events, int count, int timeout_ms)
+{
+    return fails(CALL_WAIT) ? -1 : __real_epoll_wait(fd, events, count, timeout_ms);
+}
+
+WRAPPED(int, accept4, int fd, struct sockaddr *address, socklen_t *n, int flags)
+{
+    return fails(CALL_ACCEPT) ? -1 : __real_accept4(fd, address, n, flags);
+}
+
+WRAPPED(ssize_t, recv, int fd, void *out, size_t n, int flags)
+{
+    int error;
+    if (fault_is_due(CALL_RECEIVE, &error)) {
+        if (error != 0) {
+            errno = error;
+            return -1;
+        }
+        n = fault_short((uint32_t)n);
+    }
+    return __real_recv(fd, out, n, flags);
+}
+
+WRAPPED(ssize_t, send, int fd, const void *bytes, size_t n, int flags)
+{
+    int error;
+    if (fault_is_due(CALL_SEND, &error)) {
+        if (error != 0) {
+            errno = error;
+            return -1;
+        }
+        n = fault_short((uint32_t)n);
+    }
+    return __real_send(fd, bytes, n, flags);
+}
+
+WRAPPED(ssize_t, sendmsg, int fd, const struct msghdr *message, int flags)
+{
+    int error;
+    if (fault_is_due(CALL_SEND, &error)) {
+        if (error != 0) {
+            errno = error;
+            return -1;
+        }
+        const struct iovec *piece = message->msg_iov;
+        return __real_send(fd, piece->iov_base, fault_short((uint32_t)piece->iov_len), flags);
+    }
+    return __real_sendmsg(fd, message, flags);
+}
+
+WRAPPED(int, shutdown, int fd, int how)
+{
+    return fails(CALL_SHUTDOWN) ? -1 : __real_shutdown(fd, how);
+}
+
+/* libbell writes and reads nothing but its eventfd. A write that fails has found it full: what it
+ * wanted to say is there already. */
+WRAPPED(ssize_t, write, int fd, const void *bytes, size_t n)
+{
+    ssize_t written = __real_write(fd, bytes, n);
+    return fails(CALL_WAKE_WRITE) ? -1 : written;
+}
+
+WRAPPED(ssize_t, read, int fd, void *out, size_t n)
+{
+    return fails(CALL_WAKE_READ) ? -1 : __real_read(fd, out, n);
+}
