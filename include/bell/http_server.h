@@ -158,9 +158,9 @@ BELL_NODISCARD BELL_API bell_status bell_http_server_files_sized(
  * 9110 section 14), FILE.br and FILE.gz where the client takes them, HEAD. Never leaves the
  * directory, follows no link, serves no name that begins with a dot. Only before start. Paths no
  * route and no static prefix knows get 404. BELL_ENOTFOUND no such directory, BELL_EACCES,
- * BELL_EINVAL the prefix or a field, BELL_ELIMIT over 16 fields, BELL_EEXISTS, BELL_ENOMEM, BELL_EIO
- * (also: no descriptor is left), BELL_ESTATE after start, BELL_ENOTSUP an option that only a later
- * libbell knows.
+ * BELL_EINVAL the prefix or a field, BELL_ELIMIT over 16 fields, BELL_EEXISTS, BELL_ENOMEM,
+ * BELL_EIO (also: no descriptor is left), BELL_ESTATE after start, BELL_ENOTSUP an option that only
+ * a later libbell knows.
  */
 BELL_NODISCARD static inline bell_status
 bell_http_server_static(struct bell_http_server *http, const char *prefix, const char *directory,
