@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
 
+import { bytesFrom, numbersFrom } from "../support/bell_book.mjs";
 import {
     BINARY, CLOSE, closeFrame, closePayload, CONTINUATION, expectClose, expectFrame, frame, openWebSocket, PING, PONG,
     TEXT, upgradeRequest,
@@ -67,19 +68,6 @@ function memoryIsBelow(t, limitBytes, of = server) {
     const rss = of.rssBytes;
     t.diagnostic(`RSS ${(rss / 1e6).toFixed(1)} MB`);
     if (!of.isSanitized) assert.ok(rss < limitBytes, `RSS ${rss} bytes`);
-}
-
-/** Numbers that look random and are the same in each run. */
-function numbersFrom(seed) {
-    let state = seed >>> 0;
-    return (below) => {
-        state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-        return Math.floor((state / 2 ** 32) * below);
-    };
-}
-
-function bytesFrom(random, size) {
-    return Buffer.from(Array.from({ length: size }, () => random(256)));
 }
 
 /** How many connections a test may hold: the process at our end needs descriptors, too. */
@@ -269,127 +257,6 @@ async function answers(wire) {
     await eventually("an answer or the end", () => wire.waiting > 0 || wire.hasEnd);
     return wire.waiting > 0;
 }
-
-/**
- * What the echo server says to these bytes behind the handshake, by the book: all its frames, and
- * whether its Close frame is one of them.
- */
-function byTheBook(bytes, limit) {
-    const out = [];
-    let message;
-    let at = 0;
-    const fail = (code) => ({ out: Buffer.concat([...out, frame(CLOSE, closePayload(code), { key: null })]), isOver: true });
-    const newDecoder = () => new TextDecoder("utf-8", { fatal: true });
-    const isText = (payload, decoder = newDecoder(), stream = false) => {
-        try {
-            decoder.decode(payload, { stream });
-            return true;
-        } catch {
-            return false;
-        }
-    };
-    while (at < bytes.length) {
-        const first = bytes[at];
-        const opcode = first & 15;
-        const isControl = opcode >= 8;
-        if ((first & 0x70) !== 0 || (opcode > 2 && opcode < 8) || opcode > 10 || (isControl && first < 0x80)) return fail(1002);
-        if (at + 1 === bytes.length) break;
-        const second = bytes[at + 1];
-        let length = second & 0x7f;
-        if (second < 0x80 || (isControl && length > 125)) return fail(1002);
-        const extra = length === 126 ? 2 : length === 127 ? 8 : 0;
-        if (at + 2 + extra > bytes.length) break;
-        if (extra === 2) length = bytes.readUInt16BE(at + 2);
-        if (extra === 8) length = Number(bytes.readBigUInt64BE(at + 2));
-        if ((extra === 2 && length < 126) || (extra === 8 && (length < 65536 || bytes[at + 2] >= 0x80))) return fail(1002);
-        if (!isControl && length > limit) return fail(1009);
-        const keyAt = at + 2 + extra;
-        if (keyAt + 4 > bytes.length) break;
-        if (!isControl) {
-            if ((opcode === 0) !== (message !== undefined)) return fail(1002);
-            message ??= { opcode, payload: Buffer.alloc(0), decoder: newDecoder() };
-            if (message.payload.length + length > limit) return fail(1009);
-        }
-        const payload = Buffer.from(bytes.subarray(keyAt + 4, keyAt + 4 + length));
-        for (let i = 0; i < payload.length; i++) payload[i] ^= bytes[keyAt + (i & 3)];
-        const isWhole = payload.length === length;
-        const goesOn = !isWhole || first < 0x80;
-        if (!isControl && message.opcode === TEXT && !isText(payload, message.decoder, goesOn)) return fail(1007);
-        if (!isWhole) break;
-        at = keyAt + 4 + length;
-        if (opcode === PING) out.push(frame(PONG, payload, { key: null }));
-        if (opcode === CLOSE) {
-            if (length === 0) {
-                out.push(frame(CLOSE, "", { key: null }));
-                return { out: Buffer.concat(out), isOver: true };
-            }
-            const code = length === 1 ? 0 : payload.readUInt16BE(0);
-            const isRight = (code >= 1000 && code <= 1014 && ![1004, 1005, 1006].includes(code)) || (code >= 3000 && code <= 4999);
-            if (!isRight) return fail(1002);
-            return isText(payload.subarray(2)) ? fail(code) : fail(1007);
-        }
-        if (!isControl) {
-            message.payload = Buffer.concat([message.payload, payload]);
-            if (first >= 0x80) {
-                out.push(frame(message.opcode, message.payload, { key: null }));
-                message = undefined;
-            }
-        }
-    }
-    return { out: Buffer.concat(out), isOver: false };
-}
-
-/** A sequence of frames, most of them right; ASCII or far from UTF-8. */
-function someFrames(random) {
-    const out = [];
-    let isOpen = false;
-    for (let left = 1 + random(12); left > 0; left--) {
-        const size = [0, 1, 2, random(125), 125, 126, 127, random(3000), 65535, 65536][random(10)];
-        const fin = random(3) > 0;
-        const payload = Buffer.alloc(size, 32 + random(95));
-        if (random(40) === 0 && size > 0) payload[random(size)] = 0xff;
-        const key = bytesFrom(random, 4);
-        const kind = random(20);
-        if (kind < 4) out.push(frame(kind < 2 ? PING : PONG, payload.subarray(0, 125), { key }));
-        else if (kind === 4) out.push(frame(CLOSE, closePayload(random(3) === 0 ? random(65536) : 1000, payload.subarray(0, 100)), { key }));
-        else if (kind === 5) out.push(frame(random(16), payload, { key, rsv: random(8), fin }));
-        else if (kind === 6) out.push(frame(TEXT, payload, { key: random(2) === 0 ? null : key, form: size < 126 ? "16" : "64" }));
-        else {
-            const opcode = random(15) === 0 ? random(3) : isOpen ? CONTINUATION : 1 + random(2);
-            out.push(frame(opcode, payload, { key, fin }));
-            isOpen = !fin;
-        }
-    }
-    const bytes = Buffer.concat(out);
-    // Cut, or broken somewhere.
-    if (random(4) === 0) return bytes.subarray(0, random(bytes.length + 1));
-    if (random(4) === 0) bytes[random(bytes.length)] = random(256);
-    return bytes;
-}
-
-test("random_frames_are_answered_by_the_book_however_they_are_cut", async (t) => {
-    const limit = 100000;
-    await BellServer.during({ args: ["--max-message", String(limit)] }, async (small) => {
-        const random = numbersFrom(3);
-        const ends = {};
-        for (let i = 0; i < 600; i++) {
-            const bytes = someFrames(random);
-            const expected = byTheBook(bytes, limit);
-            const ws = await openWebSocket(small);
-            // Few pieces of many bytes, or many of few: never so many that it takes long.
-            await ws.chop(bytes, random(3) === 0 ? bytes.length + 1 : 1 + random(2000) + (bytes.length >> 7));
-            ws.end();
-            const got = await ws.rest();
-            if (Buffer.compare(got, expected.out) !== 0) {
-                assert.fail(`round ${i}: said ${bytes.subarray(0, 400).toString("hex")}; heard ${got.length} bytes, ends with `
-                    + `${got.subarray(-20).toString("hex")}, not ${expected.out.length}, ${expected.out.subarray(-20).toString("hex")}`);
-            }
-            const end = expected.isOver ? expected.out.subarray(-2).toString("hex") : "open";
-            ends[end] = (ends[end] ?? 0) + 1;
-        }
-        t.diagnostic(`ends: ${JSON.stringify(ends)}`);
-    });
-});
 
 // ---- silence ----
 
