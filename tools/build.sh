@@ -17,7 +17,7 @@ cd "$(dirname "$0")/.."
 folder=$1
 shift
 case $(basename "$folder") in
-release) options='--buildtype=release -Dtests=false' ;;
+release) options='--buildtype=release -Dtests=false --libdir=lib' ;; # as tools/install.sh wants it
 test) options='--buildtype=debugoptimized' ;;
 gcc)
     CC=gcc

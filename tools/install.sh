@@ -34,6 +34,16 @@ run() {
     }
 }
 
+# Under sudo what is built stays with whom it belongs to, or his next build could not write there.
+owner=$(stat -c %U "$folder")
+as_owner() {
+    if [ "$(id -u)" -eq 0 ] && [ "$owner" != root ] && command -v runuser >/dev/null 2>&1; then
+        runuser -u "$owner" -- "$@"
+    else
+        "$@"
+    fi
+}
+
 # The build folder knows where it installs to; only a change costs the time to set it up again.
 option() {
     meson introspect --buildoptions "$folder" |
@@ -41,10 +51,13 @@ option() {
 print(*[o["value"] for o in json.load(sys.stdin) if o["name"] == sys.argv[1]])' "$1"
 }
 if [ "$(option prefix)" != "$PREFIX" ] || [ "$(option libdir)" != "$LIBDIR" ]; then
-    run meson setup --reconfigure "$folder" "-Dprefix=$PREFIX" "-Dlibdir=$LIBDIR"
+    run as_owner meson setup --reconfigure "$folder" "-Dprefix=$PREFIX" "-Dlibdir=$LIBDIR"
 fi
-run ninja -C "$folder"
+run as_owner ninja -C "$folder"
 run env DESTDIR="${DESTDIR:-}" meson install -C "$folder" --no-rebuild
+if [ "$(id -u)" -eq 0 ]; then
+    chown --reference="$folder" "$folder/meson-logs/install-log.txt"
+fi
 
 # The loader must learn of a library that was put where it looks.
 if [ -z "${DESTDIR:-}" ] && [ "$(id -u)" -eq 0 ] && command -v ldconfig >/dev/null 2>&1; then
