@@ -22,6 +22,7 @@
 #include "bell/http_server.h"
 #include "bell/io_server.h"
 #include "bell/log.h"
+#include "bell/metrics.h"
 #include "bell/slice.h"
 #include "bell/status.h"
 #include "bell/supervisor.h"

@@ -436,7 +436,8 @@ BELL_NODISCARD BELL_API bell_status bell_ws_clear_retained(struct bell_ws_server
 /* Subscribers of a topic, all loops. Any thread; a moment's value. */
 BELL_API uint64_t bell_ws_topic_count(const struct bell_ws_server *ws, bell_slice topic);
 
-/* What has become of messages, since the server was made; all loops. */
+/* What has become of connections and messages, since the server was made; all loops. See also
+ * bell/metrics.h. */
 typedef struct {
     uint64_t high_marks;     /* times that a queue has passed a high mark */
     uint64_t replaced;       /* messages that a later one of the same key has taken the place of */
@@ -444,6 +445,14 @@ typedef struct {
     uint64_t slow_receivers; /* connections closed since their queue was full */
     uint64_t retained;       /* values that are retained now */
     uint64_t retained_bytes; /* of their names and messages */
+    uint64_t connections;    /* open now */
+    uint64_t opened;
+    uint64_t received;       /* messages given to the application */
+    uint64_t received_bytes; /* theirs, inflated */
+    uint64_t sent;           /* messages put into queues, one for each receiver */
+    uint64_t sent_bytes;     /* theirs, before compression */
+    uint64_t timeouts; /* connections closed since the peer was silent for too long, or did not
+                          answer our Close frame */
 } bell_ws_stats;
 
 /* What the call below is made of; the size says which fields the program knows (see version.h). */

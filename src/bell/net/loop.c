@@ -11,11 +11,18 @@
 
 static _Thread_local struct bell_loop *current_loop;
 
+enum { NS_PER_US = 1000, NS_PER_MS = 1000000 };
+
+const uint32_t bell_loop_turn_limits_us[BELL_LOOP_TURN_CLASSES - 1] = {
+    10, 30, 100, 300, 1000, 3000, 10000, 30000, 100000, 300000,
+};
+
 static void begin_turn(void *user)
 {
     struct bell_loop *loop = user;
     loop->handshake_steps = 0;
-    loop->now_ms = bell_clock_now_ms();
+    loop->awake_ns = bell_clock_now_ns();
+    loop->now_ms = loop->awake_ns / NS_PER_MS;
     loop->now_s = bell_clock_wall_us() / 1000000;
 }
 
@@ -98,6 +105,28 @@ void bell_loop_reap(struct bell_loop *loop)
     }
 }
 
+static void count_turn(struct bell_loop *loop, uint64_t took_ns)
+{
+    size_t class = 0;
+    while (class < BELL_LOOP_TURN_CLASSES - 1 &&
+           took_ns > (uint64_t)bell_loop_turn_limits_us[class] * NS_PER_US) {
+        class ++;
+    }
+    bell_counter_add(&loop->counters.turns[class], 1);
+    bell_counter_add(&loop->counters.busy_ns, took_ns);
+}
+
+/* The turn is over: waits for the next one, and delivers what that begins with. */
+static bell_status next_turn(struct bell_loop *loop)
+{
+    uint64_t now_ns = bell_clock_now_ns();
+    count_turn(loop, now_ns - loop->awake_ns);
+    int timeout_ms = loop->dirty != NULL || loop->handshake != NULL
+                         ? 0
+                         : bell_timer_wheel_timeout_ms(&loop->timers, now_ns / NS_PER_MS);
+    return bell_io_turn(loop->io, timeout_ms);
+}
+
 static void *loop_main(void *user)
 {
     struct bell_loop *loop = user;
@@ -109,10 +138,7 @@ static void *loop_main(void *user)
     begin_turn(loop);
     loop->events.on_start(loop->user);
     while (!atomic_load_explicit(&loop->must_stop, memory_order_acquire)) {
-        int timeout_ms = loop->dirty != NULL || loop->handshake != NULL
-                             ? 0
-                             : bell_timer_wheel_timeout_ms(&loop->timers, bell_clock_now_ms());
-        bell_status st = bell_io_turn(loop->io, timeout_ms);
+        bell_status st = next_turn(loop);
         if (st != BELL_OK) {
             bell_log(BELL_LOG_ERROR, "loop cannot wait loop=%u status=%s", loop->index,
                      bell_status_name(st));

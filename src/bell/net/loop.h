@@ -9,6 +9,7 @@
 #ifndef BELL_NET_LOOP_H
 #define BELL_NET_LOOP_H
 
+#include "base/counter.h"
 #include "bell/net/io.h"
 #include "bell/net/mailbox.h"
 #include "bell/net/out_queue.h"
@@ -21,6 +22,20 @@
 #include <stdint.h>
 
 struct bell_stream;
+
+/* Turns are counted by how long they take; the last class has no limit. */
+enum { BELL_LOOP_TURN_CLASSES = 11 };
+extern const uint32_t bell_loop_turn_limits_us[BELL_LOOP_TURN_CLASSES - 1];
+
+/* What the loop has done; written by its thread, read by any. On cache lines of its own. */
+struct bell_loop_counters {
+    char before[64];             /* what is here nobody touches */
+    bell_counter received_bytes; /* from sockets */
+    bell_counter sent_bytes;     /* taken by sockets */
+    bell_counter busy_ns;        /* between waits */
+    bell_counter turns[BELL_LOOP_TURN_CLASSES];
+    char behind[64];
+};
 struct bell_tls_loop;
 struct bell_tls_wait;
 
@@ -55,7 +70,9 @@ struct bell_loop {
     pthread_t thread;
     uint32_t index; /* of this loop in its server */
     atomic_bool must_stop;
-    bool is_running; /* the thread was started and not yet joined */
+    bool is_running;   /* the thread was started and not yet joined */
+    uint64_t awake_ns; /* when the last wait ended */
+    struct bell_loop_counters counters;
 };
 
 /* back_end: of bell_io_choose. BELL_ENOMEM, BELL_EIO, BELL_ENOTSUP. The loop must not move in

@@ -170,6 +170,7 @@ bell_status bell_stream_send(struct bell_stream *s, bell_slice head, bell_slice 
     size_t sent = is_offered ? bell_sock_offer(s->io.fd, head, payload) : 0;
     write_rest(to, head, payload, sent);
     if (sent > 0) {
+        bell_counter_add(&s->loop->counters.sent_bytes, sent);
         bell_out_queue_consume(&s->loop->pool, &s->out, sent);
         s->has_sent = true; /* nothing is called back from here */
     }
@@ -285,6 +286,7 @@ static bool has_all_sent(const struct bell_stream *s)
 /* The socket has taken so many bytes. */
 static void taken(struct bell_stream *s, size_t n)
 {
+    bell_counter_add(&s->loop->counters.sent_bytes, n);
     if (s->tls != NULL) {
         n = bell_tls_session_taken(s->tls, n);
     }
@@ -367,6 +369,7 @@ void bell_stream_on_receive(struct bell_io_handle *h, bell_status st, char *byte
         return;
     }
     if (n > 0) {
+        bell_counter_add(&s->loop->counters.received_bytes, n);
         if (s->tls != NULL) {
             bell_stream_tls_on_receive(s, bell_slice_make(bytes, n));
         } else if (s->state == BELL_STREAM_OPEN) {

@@ -140,6 +140,9 @@ static void on_closed(struct bell_stream *s)
     }
     assert(c->phase != BELL_CONNECTION_WEBSOCKET && c->phase != BELL_CONNECTION_PREAMBLE &&
            c->phase != BELL_CONNECTION_CONNECTING);
+    if ((c->slot & BELL_CLIENT_SLOT) == 0) {
+        bell_counter_add(&home->counters.closed, 1);
+    }
     bell_slab_give(home, c);
     bell_server_loop_on_closed(home);
 }

@@ -209,6 +209,7 @@ bell_status bell_http_server_websocket(struct bell_http_server *http, const char
     st = bell_http_router_add(http->websockets, BELL_LIT("GET"), bell_slice_from(pattern), 0, ws);
     if (st == BELL_OK && is_new) {
         http->ws[http->ws_count++] = ws;
+        (void)snprintf(ws->path, sizeof ws->path, "%s", pattern); /* a label: cut if need be */
     } else if (st != BELL_OK && must_bind) {
         bell_ws_server_unbind(ws);
     }

@@ -121,7 +121,10 @@ void bell_server_loop_take(struct bell_server_loop *home, uint8_t endpoint, int 
 {
     static struct bell_log_limit limit;
     bell_status st = bell_connection_open(home, endpoint, fd, peer);
-    if (st != BELL_OK) {
+    if (st == BELL_OK) {
+        bell_counter_add(&home->counters.opened, 1);
+    } else {
+        bell_counter_add(&home->counters.refused, 1);
         bell_server_loop_on_refused(home);
         bell_log_limited(&limit, BELL_LOG_WARN, "connection refused status=%s",
                          bell_status_name(st));
@@ -138,6 +141,7 @@ void bell_server_loop_accept(struct bell_server_loop *home, const struct bell_li
         return;
     }
     if (atomic_fetch_add(&server->connection_count, 1) >= server->options.max_connections) {
+        bell_counter_add(&home->counters.refused, 1);
         bell_server_loop_on_refused(home);
         bell_sock_close(fd);
         bell_log_limited(&limit, BELL_LOG_WARN, "connection refused why=max_connections max=%u",
@@ -168,6 +172,7 @@ static void on_accept_failed(struct bell_io_handle *listener, void *user)
     static struct bell_log_limit limit;
     struct bell_server_loop *home = user;
     (void)listener;
+    bell_counter_add(&home->counters.accept_failures, 1);
     bell_log_limited(&limit, BELL_LOG_ERROR,
                      "cannot accept connections: out of descriptors or memory open=%u",
                      home->open_count);

@@ -8,6 +8,7 @@
 #define BELL_SERVER_SERVER_LOOP_H
 
 #include "base/compiler.h"
+#include "base/counter.h"
 #include "bell/http/date.h"
 #include "bell/net/loop.h"
 #include "bell/net/timer.h"
@@ -29,6 +30,14 @@ struct bell_io_server;
 struct bell_listener;
 struct bell_taker;
 
+/* Of accepted connections; written by the loop thread, read by any. */
+struct bell_server_counters {
+    bell_counter opened;
+    bell_counter closed; /* of those */
+    bell_counter refused;
+    bell_counter accept_failures;
+};
+
 struct bell_server_loop {
     struct bell_loop loop;
     struct bell_io_server *server;   /* (borrowed) */
@@ -46,6 +55,7 @@ struct bell_server_loop {
     atomic_size_t mail_bytes;
     /* Connections that other loops have accepted for this one and are on their way. */
     atomic_uint_fast32_t dealt_count;
+    struct bell_server_counters counters;
     bool is_draining;
     struct bell_http_date_cache date;
 };

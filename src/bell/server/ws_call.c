@@ -10,6 +10,7 @@
 #include "bell/net/blob.h"
 #include "bell/net/mailbox.h"
 #include "bell/server/connection.h"
+#include "bell/server/metrics_internal.h"
 #include "bell/server/server_loop.h"
 #include "bell/server/ws_server_internal.h"
 #include "bell/ws/close_code.h"
@@ -148,26 +149,44 @@ static bell_status abort_here(const struct bell_ws_server *ws, struct bell_serve
     return BELL_OK;
 }
 
-/* Nobody can be told that a frame was not queued: without it the connection must not go on. */
-static void frame_deliver(struct bell_connection *c, const struct ws_mail *m)
+/* Whether it was queued. Nobody can be told that it was not: without memory for it the connection
+ * must not go on. */
+static bool frame_deliver(struct bell_connection *c, const struct ws_mail *m)
 {
     bell_status st = bell_ws_session_send_frame(c, m->frame, m->variants, &m->terms);
     if (st == BELL_ENOMEM) {
         bell_ws_session_doom(c, st);
+    }
+    return st == BELL_OK;
+}
+
+/* A named topic of this loop has some more of a number; no other is looked at. */
+static void count_topic(struct bell_ws_loop *loop, uint64_t hash, uint64_t subscribers,
+                        uint64_t delivered)
+{
+    size_t i = bell_metrics_find_topic(loop->ws, hash);
+    if (i < loop->ws->named_topic_count) {
+        bell_counter_add(&loop->named_topics[i].subscribers, subscribers);
+        bell_counter_add(&loop->named_topics[i].delivered, delivered);
     }
 }
 
 static void publish_here(struct bell_server_loop *home, const struct ws_mail *m)
 {
     size_t count;
+    uint64_t delivered = 0;
+    struct bell_ws_loop *loop = &m->ws->loops[home->loop.index];
     const struct bell_topic_member *members =
-        bell_topic_members(m->ws->loops[home->loop.index].topics, blob_slice(m->topic), &count);
+        bell_topic_members(loop->topics, blob_slice(m->topic), &count);
     /* Sending calls nothing back and changes no subscription: see bell_ws_session_doom. */
     for (size_t i = 0; i < count; i++) {
         struct bell_connection *c = members[i].subscriber;
         if (m->conn == 0 || bell_connection_handle(c) != m->conn) {
-            frame_deliver(c, m);
+            delivered += frame_deliver(c, m);
         }
+    }
+    if (m->ws->named_topic_count > 0) {
+        count_topic(loop, bell_topic_hash(blob_slice(m->topic)), 0, delivered);
     }
 }
 
@@ -195,7 +214,7 @@ static void broadcast_one(struct bell_connection *c, void *user)
     const struct ws_mail *m = user;
     if (c->phase == BELL_CONNECTION_WEBSOCKET && c->u.ws.server == m->ws &&
         bell_connection_handle(c) != m->conn) {
-        frame_deliver(c, m);
+        (void)frame_deliver(c, m);
     }
 }
 
@@ -232,7 +251,7 @@ static void mail_deliver(struct bell_mail *mail)
     switch ((enum mail_kind)m->kind) {
     case MAIL_SEND:
         if (c != NULL) {
-            frame_deliver(c, m);
+            (void)frame_deliver(c, m);
         }
         break;
     case MAIL_CLOSE:
@@ -469,13 +488,19 @@ bell_slice bell_ws_peer_address(struct bell_ws_server *ws, bell_conn conn)
 void bell_ws_server_stats_sized(const struct bell_ws_server *ws, bell_ws_stats *out,
                                 size_t out_bytes)
 {
-    bell_ws_stats sum = {0};
+    bell_ws_stats sum = {.connections = bell_ws_connection_count(ws)};
     for (uint32_t i = 0; i < ws->loop_count; i++) {
         const struct bell_ws_loop *loop = &ws->loops[i];
-        sum.high_marks += atomic_load_explicit(&loop->high_marks, memory_order_relaxed);
-        sum.replaced += atomic_load_explicit(&loop->replaced, memory_order_relaxed);
-        sum.dropped += atomic_load_explicit(&loop->dropped, memory_order_relaxed);
-        sum.slow_receivers += atomic_load_explicit(&loop->slow_receivers, memory_order_relaxed);
+        sum.high_marks += bell_counter_read(&loop->high_marks);
+        sum.replaced += bell_counter_read(&loop->replaced);
+        sum.dropped += bell_counter_read(&loop->dropped);
+        sum.slow_receivers += bell_counter_read(&loop->slow_receivers);
+        sum.opened += bell_counter_read(&loop->opened);
+        sum.received += bell_counter_read(&loop->received);
+        sum.received_bytes += bell_counter_read(&loop->received_bytes);
+        sum.sent += bell_counter_read(&loop->sent);
+        sum.sent_bytes += bell_counter_read(&loop->sent_bytes);
+        sum.timeouts += bell_counter_read(&loop->timeouts);
     }
     sum.retained = atomic_load_explicit(&ws->retained_count, memory_order_relaxed);
     sum.retained_bytes = atomic_load_explicit(&ws->retained_bytes, memory_order_relaxed);
@@ -501,6 +526,7 @@ static atomic_uint_fast32_t *filter_of(struct bell_ws_loop *loop, uint64_t hash)
 void bell_ws_server_forget_subscription(uint64_t hash, void *ws_loop)
 {
     atomic_fetch_sub(filter_of(ws_loop, hash), 1);
+    count_topic(ws_loop, hash, UINT64_MAX, 0); /* one less */
 }
 
 bell_status bell_ws_subscribe(struct bell_ws_server *ws, bell_conn conn, bell_slice topic)
@@ -517,6 +543,7 @@ bell_status bell_ws_subscribe(struct bell_ws_server *ws, bell_conn conn, bell_sl
     }
     uint64_t hash = bell_topic_hash(topic);
     atomic_fetch_add(filter_of(loop, hash), 1);
+    count_topic(loop, hash, 1, 0);
     const struct bell_ws_retained *value =
         loop->retained.count == 0 ? NULL : bell_ws_retained_find(&loop->retained, topic, hash);
     if (value != NULL &&
@@ -701,6 +728,10 @@ static bell_status publish(struct bell_ws_server *ws, bell_slice topic, bell_mes
         return BELL_EINVAL;
     }
     uint64_t hash = bell_topic_hash(topic);
+    size_t named = bell_metrics_find_topic(ws, hash);
+    if (named < ws->named_topic_count) {
+        atomic_fetch_add_explicit(&ws->named_topics[named].published, 1, memory_order_relaxed);
+    }
     struct ws_mail mail = {
         .ws = ws,
         .conn = o->except,

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/versioned.h"
 #include "bell/server/guard_internal.h"
+#include "bell/server/metrics_internal.h"
 #include "bell/server/ws_server_internal.h"
 #include "bell/ws/close_code.h"
 #include "bell/ws/extension.h"
@@ -195,6 +196,7 @@ void bell_ws_server_destroy(struct bell_ws_server *ws)
         bell_guard_destroy(ws->guards[i]);
     }
     subprotocols_free(ws);
+    bell_metrics_forget_topics(ws);
     (void)pthread_mutex_destroy(&ws->retained_lock);
     bell_mem_free(ws);
 }
@@ -221,6 +223,7 @@ bell_status bell_ws_server_bind(struct bell_ws_server *ws, struct bell_io_server
     }
     for (; ws->loop_count < io->loop_count; ws->loop_count++) {
         struct bell_ws_loop *loop = &ws->loops[ws->loop_count];
+        loop->ws = ws;
         bell_ws_packer_init(&loop->packer, &ws->options);
         bell_status st = bell_ws_retained_table_init(&loop->retained);
         if (st == BELL_OK) {

@@ -4,6 +4,7 @@
 #ifndef BELL_SERVER_WS_SERVER_INTERNAL_H
 #define BELL_SERVER_WS_SERVER_INTERNAL_H
 
+#include "base/counter.h"
 #include "bell/guard.h"
 #include "bell/server/io_server_internal.h"
 #include "bell/server/ws_packer.h"
@@ -25,6 +26,11 @@ enum {
     BELL_WS_MAX_MAIL_BYTES = 64 * 1024 * 1024,
     BELL_WS_MAX_REQUEST_BYTES = 64 * 1024, /* of a client */
     BELL_WS_KEY_STOCK = 256,
+    BELL_WS_MAX_NAMED_TOPICS = 32,
+    BELL_WS_PATH_BYTES = 128,
+    BELL_CLOSE_ORIGINS = 3,       /* bell_close_origin */
+    BELL_CLOSE_FIRST_CODE = 1000, /* RFC 6455 section 7.4.1 */
+    BELL_CLOSE_CODES = 16,
 };
 
 struct bell_ws_connect;
@@ -45,11 +51,31 @@ struct bell_ws_loop {
     uint8_t keys[BELL_WS_KEY_STOCK][BELL_WS_KEY_BYTES];
     uint32_t keys_left;
     const struct bell_ws_connect *opening; /* (borrowed) NULL when none is */
-    /* bell_ws_stats: written by the loop thread, read by any. */
-    atomic_uint_fast64_t high_marks;
-    atomic_uint_fast64_t replaced;
-    atomic_uint_fast64_t dropped;
-    atomic_uint_fast64_t slow_receivers;
+    struct bell_ws_server *ws;             /* (borrowed) whose it is */
+    /* Written by the loop thread, read by any (bell_ws_stats, bell/metrics.h). */
+    bell_counter high_marks;
+    bell_counter replaced;
+    bell_counter dropped;
+    bell_counter slow_receivers;
+    bell_counter opened;
+    bell_counter received;
+    bell_counter received_bytes;
+    bell_counter sent;
+    bell_counter sent_bytes;
+    bell_counter timeouts;
+    bell_counter closes[BELL_CLOSE_ORIGINS][BELL_CLOSE_CODES + 1]; /* the last: other codes */
+    struct {
+        bell_counter subscribers;
+        bell_counter delivered;
+    } named_topics[BELL_WS_MAX_NAMED_TOPICS];
+    char behind[64]; /* the next loop's begin on another cache line */
+};
+
+/* A topic whose numbers are kept. */
+struct bell_ws_named_topic {
+    bell_slice name; /* (owned) */
+    uint64_t hash;
+    atomic_uint_fast64_t published; /* by any thread */
 };
 
 struct bell_ws_server {
@@ -73,6 +99,9 @@ struct bell_ws_server {
     uint64_t retained_sequence;             /* under the lock */
     atomic_size_t retained_count;           /* written under the lock */
     atomic_size_t retained_bytes;
+    struct bell_ws_named_topic named_topics[BELL_WS_MAX_NAMED_TOPICS];
+    size_t named_topic_count;
+    char path[BELL_WS_PATH_BYTES]; /* the first pattern it was mounted at, as far as it fits */
     /* Of a client (ws_client.h). */
     bool is_client;
     uint32_t connect_timeout_ms;

@@ -4,6 +4,7 @@
 #include "bell/net/blob.h"
 #include "bell/server/connection.h"
 #include "bell/server/guard_internal.h"
+#include "bell/server/metrics_internal.h"
 #include "bell/server/server_loop.h"
 #include "bell/server/ws_server_internal.h"
 #include "bell/ws/close_code.h"
@@ -22,13 +23,6 @@ static const bell_ws_queue_options *queue_of(const struct bell_ws_session *ws)
 {
     return ws->extra == NULL || !ws->extra->has_queue ? &ws->server->options.queue
                                                       : &ws->extra->queue;
-}
-
-/* Written by this loop's thread alone, read by any. */
-static void count(atomic_uint_fast64_t *counter, uint64_t more)
-{
-    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + more,
-                          memory_order_relaxed);
 }
 
 void bell_ws_session_doom(struct bell_connection *c, bell_status why)
@@ -54,15 +48,15 @@ static bell_status overflow(struct bell_connection *c, size_t frame_bytes, bell_
             &c->stream, out->bytes > fits_below ? out->bytes - fits_below : 0,
             out->frames >= q->max_messages ? out->frames - q->max_messages + 1 : 0);
         if (dropped > 0) {
-            count(&loop->dropped, dropped);
+            bell_counter_add(&loop->dropped, dropped);
             return BELL_OK;
         }
     }
     if (what != BELL_OVERFLOW_CLOSE) {
-        count(&loop->dropped, 1);
+        bell_counter_add(&loop->dropped, 1);
         return BELL_EAGAIN;
     }
-    count(&loop->slow_receivers, 1);
+    bell_counter_add(&loop->slow_receivers, 1);
     bell_ws_session_doom(c, BELL_ELIMIT);
     return BELL_ELIMIT;
 }
@@ -99,7 +93,7 @@ static void mark_check(struct bell_connection *c)
     const struct bell_out_queue *out = &c->stream.out;
     if (!ws->is_above_mark && (out->bytes > q->high_bytes || out->frames > q->high_messages)) {
         ws->is_above_mark = true;
-        count(&ws_loop_of(c)->high_marks, 1);
+        bell_counter_add(&ws_loop_of(c)->high_marks, 1);
         /* Who does not read is not read: its own messages cannot make the queue longer. */
         bell_stream_receive(&c->stream, false);
     }
@@ -173,7 +167,7 @@ static bell_status frame_put(struct bell_connection *c, struct bell_blob *frame,
         was_replaced = key != 0 && bell_stream_replace(&c->stream, frame, key, SIZE_MAX);
     }
     if (was_replaced) {
-        count(&ws_loop_of(c)->replaced, 1);
+        bell_counter_add(&ws_loop_of(c)->replaced, 1);
     } else {
         bell_status st = bell_stream_put(&c->stream, frame, key,
                                          overflow_of(c, terms) == BELL_OVERFLOW_DROP_OLDEST);
@@ -237,17 +231,25 @@ static bell_status message_send(struct bell_connection *c, bell_message_type typ
     return st;
 }
 
-bell_status bell_ws_session_send(struct bell_connection *c, bell_message_type type, bell_slice data)
+static bell_status counted(const struct bell_connection *c, bell_status st, size_t bytes)
 {
-    return message_send(c, type, data, NULL);
+    if (st == BELL_OK) {
+        struct bell_ws_loop *loop = ws_loop_of(c);
+        bell_counter_add(&loop->sent, 1);
+        bell_counter_add(&loop->sent_bytes, bytes);
+    }
+    return st;
 }
 
-bell_status bell_ws_session_send_frame(struct bell_connection *c, struct bell_blob *frame,
-                                       struct bell_ws_variants *variants,
-                                       const bell_ws_terms *terms)
+bell_status bell_ws_session_send(struct bell_connection *c, bell_message_type type, bell_slice data)
 {
-    enum bell_ws_opcode opcode;
-    bell_slice data = bell_ws_encoder_payload(bell_slice_make(frame->bytes, frame->size), &opcode);
+    return counted(c, message_send(c, type, data, NULL), data.n);
+}
+
+static bell_status frame_share(struct bell_connection *c, struct bell_blob *frame,
+                               enum bell_ws_opcode opcode, bell_slice data,
+                               struct bell_ws_variants *variants, const bell_ws_terms *terms)
+{
     if (c->u.ws.server->is_client) {
         return message_send(c, (bell_message_type)opcode, data, terms); /* under its own mask */
     }
@@ -268,6 +270,15 @@ bell_status bell_ws_session_send_frame(struct bell_connection *c, struct bell_bl
         mark_check(c);
     }
     return st;
+}
+
+bell_status bell_ws_session_send_frame(struct bell_connection *c, struct bell_blob *frame,
+                                       struct bell_ws_variants *variants,
+                                       const bell_ws_terms *terms)
+{
+    enum bell_ws_opcode opcode;
+    bell_slice data = bell_ws_encoder_payload(bell_slice_make(frame->bytes, frame->size), &opcode);
+    return counted(c, frame_share(c, frame, opcode, data, variants, terms), data.n);
 }
 
 /* code 1005: a Close frame without a code. */
@@ -299,10 +310,11 @@ void bell_ws_session_finish(struct bell_connection *c, const bell_close_event *e
     }
     bell_conn handle = bell_connection_handle(c);
     char room[BELL_ADDRESS_TEXT_BYTES];
+    event = event == NULL ? &STOPPED : event;
     ws->state = BELL_WS_DONE;
+    bell_metrics_count_close(ws_loop_of(c), event);
     if (server->component.on_close != NULL) {
-        server->component.on_close(server, handle, event == NULL ? &STOPPED : event,
-                                   server->component.user);
+        server->component.on_close(server, handle, event, server->component.user);
     }
     bell_guards_on_close(server->guards, server->guard_count, handle,
                          bell_address_format(&c->peer, room));
@@ -415,6 +427,8 @@ static bool on_message(bell_message_type type, bell_slice data, void *user)
         session_fail(c, BELL_ELIMIT, BELL_WS_CLOSE_POLICY);
         return false;
     }
+    bell_counter_add(&ws_loop_of(c)->received, 1);
+    bell_counter_add(&ws_loop_of(c)->received_bytes, data.n);
     if (server->component.on_message != NULL) {
         const bell_message message = {.data = data, .type = type};
         server->component.on_message(server, handle, &message, server->component.user);
@@ -621,6 +635,7 @@ void bell_ws_session_begin(struct bell_connection *c, struct bell_ws_server *ser
         bell_ws_assembler_allow_deflate(&ws->assembler);
     }
     atomic_fetch_add(&ws_loop_of(c)->connections, 1);
+    bell_counter_add(&ws_loop_of(c)->opened, 1);
     uint64_t deadline_ms = next_deadline(c);
     if (deadline_ms > 0) {
         bell_connection_set_deadline(c, deadline_ms);
