@@ -180,6 +180,9 @@ static bool create_parts(struct server *server)
     if (st == BELL_OK) {
         st = bell_io_server_create(server->http, &io, &server->io);
     }
+    if (st == BELL_OK) {
+        api_set_io(server->api, server->io);
+    }
     if (st == BELL_ENOTSUP) {
         cli_complain("io_uring cannot be had here (an older kernel, or it is forbidden): leave "
                      "--io out, or choose --io epoll");

@@ -271,6 +271,9 @@ test("health is told to everybody, metrics to this machine only", async () => {
         "deskbell_batch_largest", "deskbell_queue_length"]) {
         assert.match(metrics.body, new RegExp(`^# TYPE ${name} (counter|gauge)\n${name} [0-9.e+]+$`, "m"));
     }
+    for (const line of ['bell_connections{loop="0"}', 'bell_websockets_opened_total{path="/ws/agent"}', 'bell_loop_turn_seconds_count{loop="0"}']) {
+        assert.match(metrics.body, new RegExp(`^${line} [0-9]+$`, "m"));
+    }
     for (const header of ["X-Forwarded-For", "Forwarded", "Via"]) {
         assert.equal((await server.http("GET", "/metrics", { headers: { [header]: "198.51.100.1" } })).status, 403);
     }

@@ -34,6 +34,11 @@ void api_destroy(struct api *api)
     }
 }
 
+void api_set_io(struct api *api, const struct bell_io_server *io)
+{
+    api->io = io;
+}
+
 bell_status api_mount(struct api *api)
 {
     bell_status st = api_mount_login(api);

@@ -15,6 +15,7 @@
 
 struct api;
 struct bell_http_server;
+struct bell_io_server;
 struct gateway;
 struct work;
 
@@ -32,6 +33,8 @@ struct api_options {
 BELL_NODISCARD bell_status api_create(const struct api_options *options, struct api **out);
 /* Takes NULL. All work must have been answered. */
 void api_destroy(struct api *api);
+/* Whose numbers /metrics tells besides the desk's own; before that server starts. Borrowed. */
+void api_set_io(struct api *api, const struct bell_io_server *io);
 /* Adds the routes. As bell_http_server_route. */
 BELL_NODISCARD bell_status api_mount(struct api *api);
 

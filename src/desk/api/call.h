@@ -22,8 +22,9 @@
 
 struct api {
     struct api_options with;
-    struct login_limits *limits; /* (owned) */
-    bool has_secure_cookie;      /* people come over https, says the public URL */
+    const struct bell_io_server *io; /* (borrowed) NULL until it is made */
+    struct login_limits *limits;     /* (owned) */
+    bool has_secure_cookie;          /* people come over https, says the public URL */
     uint64_t started_at_ms;
 };
 

@@ -4,10 +4,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "bell/metrics.h"
 #include "desk/api/call.h"
 #include "desk/api/metrics.h"
 
-enum { METRICS_MAX_BYTES = 64 * 1024 };
+enum { METRICS_MAX_BYTES = 1024 * 1024 };
 
 static void respond_text(struct bell_http_request *request, uint16_t status, bell_slice type,
                          bell_slice body)
@@ -51,6 +52,11 @@ static bool is_local(const struct bell_http_request *request)
            bell_http_request_header(request, "Via").n == 0;
 }
 
+static bool append(bell_slice text, void *user)
+{
+    return bell_buf_append(user, text) == BELL_OK;
+}
+
 static void on_metrics(struct bell_http_request *request, void *user)
 {
     const struct api *api = user;
@@ -64,7 +70,8 @@ static void on_metrics(struct bell_http_request *request, void *user)
     gateway_read_counters(api->with.gateway, &metrics.gateway);
     struct bell_buf body;
     bell_buf_init(&body, METRICS_MAX_BYTES);
-    bool is_good = metrics_print(&metrics, &body) == BELL_OK;
+    bool is_good = metrics_print(&metrics, &body) == BELL_OK &&
+                   bell_metrics_write_prometheus(api->io, append, &body) == BELL_OK;
     respond_text(request, is_good ? 200 : 500, BELL_LIT("text/plain; version=0.0.4; charset=utf-8"),
                  bell_buf_slice(&body));
     bell_buf_finish(&body);

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "bell/metrics.h"
 #include "bell/guard.h"
 #include "bell/http_server.h"
 #include "bell/ws_server.h"
@@ -183,7 +184,13 @@ void gateway_destroy(struct gateway *gateway)
 bell_status gateway_mount(struct gateway *gateway, struct bell_http_server *http)
 {
     bell_status st = bell_http_server_websocket(http, VISITOR_PATH, gateway->visitors);
-    return st != BELL_OK ? st : bell_http_server_websocket(http, AGENT_PATH, gateway->agents);
+    if (st == BELL_OK) {
+        st = bell_http_server_websocket(http, AGENT_PATH, gateway->agents);
+    }
+    if (st == BELL_OK) {
+        st = bell_metrics_name_topic(gateway->visitors, TOPIC_VISITORS);
+    }
+    return st != BELL_OK ? st : bell_metrics_name_topic(gateway->agents, TOPIC_DESK);
 }
 
 bell_status gateway_start(struct gateway *gateway)
