@@ -147,6 +147,28 @@ test("who_reads_above_sees_what_is_new_and_can_go_to_the_latest", async () => {
     });
 });
 
+test("a_conversation_with_something_unread_stands_out_in_the_list", async () => {
+    await withConsoles(["mina"], async (desk) => {
+        const people = [];
+        for (const name of ["Uma", "Rey", "Lin"]) {
+            people.push(await asks(`I am ${name}`, name));
+            await desk.take(`I am ${name}`);
+            if (name !== "Lin") await desk.answer(`Hello ${name}`);
+        }
+        await desk.view("Mine");
+        const row = desk.page.locator("[data-conversation]", { hasText: "Uma" });
+        const weight = () => row.locator(".inbox-row-name").evaluate((name) => Number(getComputedStyle(name).fontWeight));
+        await row.getByText("Hello Uma").waitFor();
+        const read = await weight();
+        await people[0].post("still there?");
+        await row.getByText("1 unread").waitFor({ state: "attached" });
+        await eventually(async () => assert.ok((await weight()) > read));
+        await row.click();
+        await eventually(async () => assert.equal(await weight(), read));
+        for (const one of people) one.close();
+    });
+});
+
 test("the_tab_counts_who_waits", async () => {
     await withConsoles(["mina"], async (desk) => {
         const { page } = desk;
