@@ -223,6 +223,14 @@ test("a_phone_shows_list_conversation_and_facts_one_after_the_other", async () =
     }, { phone: true });
 });
 
+test("an_address_that_leads_nowhere_says_so", async () => {
+    await withConsoles(["mina"], async ({ page }) => {
+        await page.goto(`${server.origin}/console/#/mine/999999`);
+        await page.getByText("No such conversation").waitFor();
+        assert.equal(await page.getByRole("button", { name: /of the visitor|About the visitor/ }).count(), 0);
+    });
+});
+
 test("nothing_on_the_page_breaks_the_content_policy", async () => {
     const complaints = [];
     const person = await Person.enter(browser);

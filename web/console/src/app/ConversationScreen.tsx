@@ -31,7 +31,7 @@ export function ConversationScreen({ state, conversation, facts }: ConversationS
   if (facts) {
     classes.push("opened-facts-only");
   }
-  if (shown) {
+  if (shown && thread.phase.value !== "missing") {
     classes.push("opened-facts-beside");
   }
   return (

@@ -90,6 +90,7 @@ export function Conversation(props: ConversationProps) {
 
 function ConversationHead({
   data,
+  phase,
   name,
   owner,
   ownerName,
@@ -124,16 +125,18 @@ function ConversationHead({
       {data?.state === "closed" && (
         <HeadButton icon="reopen" label={t.reopen} onClick={actions.onReopen} />
       )}
-      <button
-        type="button"
-        class="icon-button"
-        aria-label={factsShown ? t.hideFacts : t.showFacts}
-        title={factsShown ? t.hideFacts : t.showFacts}
-        aria-pressed={factsShown}
-        onClick={actions.onFacts}
-      >
-        <Icon name="facts" />
-      </button>
+      {phase !== "missing" && (
+        <button
+          type="button"
+          class="icon-button"
+          aria-label={factsShown ? t.hideFacts : t.showFacts}
+          title={factsShown ? t.hideFacts : t.showFacts}
+          aria-pressed={factsShown}
+          onClick={actions.onFacts}
+        >
+          <Icon name="facts" />
+        </button>
+      )}
     </header>
   );
 }
