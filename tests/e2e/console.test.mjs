@@ -109,6 +109,7 @@ test("a_lost_connection_is_told_and_what_came_meanwhile_is_counted", async () =>
     await Proxy.with(server.port, (proxy) => withConsoles(["mina"], async (desk) => {
         const ws = await asks("before the break");
         await desk.take("before the break");
+        await desk.shows("before the break");
         proxy.swallow();
         proxy.cut();
         await desk.page.getByText(/^Reconnecting…/).waitFor();
