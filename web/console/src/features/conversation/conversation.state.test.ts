@@ -158,6 +158,16 @@ describe("an answer", () => {
     expect(texts().filter((text) => text === "hello").length).toBe(1);
   });
 
+  test("is shown although the messages are still on their way, and stands behind them then", async () => {
+    await startWith(said(1, 4));
+    state.open(7, false);
+    state.write("at once");
+    state.send();
+    expect(texts()).toEqual(["at once"]);
+    await settle();
+    expect(texts()).toEqual(["m1", "m2", "m3", "m4", "at once"]);
+  });
+
   test("leaves an empty field, here and after a reload", () => {
     state.write("hello");
     state.send();

@@ -335,10 +335,12 @@ export class ConversationState {
     return this.#desk.outbox.value.filter((entry) => entry.lane === conversation);
   }
 
+  /** While the messages are on their way, an answer that was already sent stands here alone. */
   #buildEntries(): readonly Entry[] {
     const thread = this.#thread();
     const conversation = this.opened.value;
-    if (thread === undefined || conversation === undefined || thread.phase !== "ready") {
+    const hasList = thread?.phase === "ready" || thread?.phase === "loading";
+    if (thread === undefined || conversation === undefined || !hasList) {
       return [];
     }
     const known = this.#desk.conversation(conversation);
