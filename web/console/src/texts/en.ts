@@ -140,6 +140,7 @@ export const en = {
   tooLong: (over: number) => `${over} character${s(over)} too long`,
   charactersLeft: (left: number) => `${left} left`,
   staleTitle: (name: string) => `${name} wrote while you were answering`,
+  staleMore: (n: number) => `${n} more above`,
   staleYours: "Your answer has not been sent:",
   sendAnyway: "Send anyway",
   editFirst: "Edit first",

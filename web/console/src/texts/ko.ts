@@ -133,6 +133,7 @@ export const ko: Texts = {
   tooLong: (over) => `${over}자 초과`,
   charactersLeft: (left) => `${left}자 남음`,
   staleTitle: (name) => `답변하는 동안 ${name}님이 글을 썼습니다`,
+  staleMore: (n) => `위에 ${n}개 더 있음`,
   staleYours: "아직 전송되지 않은 답변:",
   sendAnyway: "그래도 전송",
   editFirst: "고쳐 쓰기",

@@ -132,6 +132,7 @@ export const zh: Texts = {
   tooLong: (over) => `超出 ${over} 个字符`,
   charactersLeft: (left) => `还可输入 ${left} 个字符`,
   staleTitle: (name) => `您回复时 ${name} 又发了消息`,
+  staleMore: (n) => `上方还有 ${n} 条`,
   staleYours: "您的回复尚未发送：",
   sendAnyway: "仍然发送",
   editFirst: "先修改",

@@ -10,6 +10,9 @@ export interface HeldAnswer {
   unseen: readonly string[];
 }
 
+/** The last ones; all of them stand in the conversation above. */
+const UNSEEN_SHOWN = 3;
+
 interface HeldAnswersProps {
   answers: readonly HeldAnswer[];
   visitorName: string;
@@ -53,11 +56,13 @@ interface HeldViewProps {
 function HeldView({ answer, visitorName, onSendAnyway, onEdit, onDiscard }: HeldViewProps) {
   const t = texts.value;
   const stale = answer.reason === "stale";
+  const more = Math.max(0, answer.unseen.length - UNSEEN_SHOWN);
   return (
     <section class={stale ? "held held-stale" : "held"}>
       <p class="held-title">{stale ? t.staleTitle(visitorName) : t.refusedTitle}</p>
       {!stale && <p class="held-why">{whyText(answer.reason)}</p>}
-      {answer.unseen.map((text, i) => (
+      {more > 0 && <p class="held-why">{t.staleMore(more)}</p>}
+      {answer.unseen.slice(more).map((text, i) => (
         <blockquote class="held-unseen" dir="auto" key={i}>
           {text}
         </blockquote>
