@@ -91,7 +91,7 @@ function isCloseCode(code) {
  * Reads one header: { frame }, { code } when it breaks a rule, or {} when it is not there yet. A rule
  * is broken as soon as the byte is there that breaks it (section 5.2).
  */
-function readHeader(bytes, at, { limit, deflate, isOpen }) {
+function readHeader(bytes, at, { frameLimit, deflate, isOpen }) {
     if (at >= bytes.length) return {};
     const opcode = bytes[at] & 15;
     const fin = bytes[at] >= 0x80;
@@ -110,7 +110,7 @@ function readHeader(bytes, at, { limit, deflate, isOpen }) {
     if (extra === 2) length = bytes.readUInt16BE(at + 2);
     if (extra === 8) length = Number(bytes.readBigUInt64BE(at + 2));
     if ((extra === 2 && length < 126) || (extra === 8 && (length < 65536 || bytes[at + 2] >= 0x80))) return { code: 1002 };
-    if (!isControl && length > limit) return { code: 1009 };
+    if (!isControl && length > frameLimit) return { code: 1009 };
     const keyAt = at + 2 + extra;
     if (keyAt + 4 > bytes.length) return {};
     // Section 5.4; looked at when the header is whole.
@@ -120,13 +120,17 @@ function readHeader(bytes, at, { limit, deflate, isOpen }) {
     return { frame: { opcode, fin, isDeflated: rsv === RSV1, isControl, length, payload, end: keyAt + 4 + length } };
 }
 
+/** What does not become shorter by compression may be a little longer on the wire than it is. */
+const deflatedLimit = (limit) => limit + Math.floor(limit / 8) + 1024;
+
 /**
- * limit: of a message and of a frame. deflate: undefined, or { clientKeeps }. Returns what the server
+ * limit: of a message, and of a frame as far as it is known to be none of a compressed one. deflate: undefined, or { clientKeeps }. Returns what the server
  * says ([opcode, payload], messages not compressed) and whether it ends the connection with that.
  */
 export function answerByTheBook(bytes, { limit, deflate }) {
     const said = [];
     const codec = new Codec(deflate?.clientKeeps);
+    const frameLimit = deflate ? deflatedLimit(limit) : limit;
     let message;
     let at = 0;
     const over = (payload) => {
@@ -135,14 +139,13 @@ export function answerByTheBook(bytes, { limit, deflate }) {
     };
     const fail = (code) => over(closePayload(code));
     for (;;) {
-        const { code: broken, frame: f } = readHeader(bytes, at, { limit, deflate, isOpen: message !== undefined });
+        const { code: broken, frame: f } = readHeader(bytes, at, { frameLimit, deflate, isOpen: message !== undefined });
         if (broken) return fail(broken);
         if (!f) return { said, isOver: false };
         const isWhole = f.payload.length === f.length;
         if (!f.isControl) {
             message ??= { opcode: f.opcode, isDeflated: f.isDeflated, payload: Buffer.alloc(0), decoder: newDecoder() };
-            // A message that does not become shorter is allowed a little more than it holds.
-            const most = message.isDeflated ? limit + Math.floor(limit / 8) + 1024 : limit;
+            const most = message.isDeflated ? deflatedLimit(limit) : limit;
             if (message.payload.length + f.length > most) return fail(1009);
             const goesOn = !isWhole || !f.fin;
             if (message.opcode === TEXT && !message.isDeflated && !isText(f.payload, message.decoder, goesOn)) return fail(1007);
