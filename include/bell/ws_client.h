@@ -23,7 +23,8 @@
  *     BELL_ETIMEOUT   connect_timeout_ms have passed, or the network gave up before
  *     BELL_EPROTO     the answer is not HTTP, or not the one to this handshake: a wrong
  *                     Sec-WebSocket-Accept, or a sub-protocol, an extension or a parameter of one
- *                     that was not offered
+ *                     that was not offered; or TLS has failed: a certificate that is not trusted,
+ *                     or not this server's (the log says which, at debug)
  *     BELL_ELIMIT     the answer's head is too large, or no descriptor is left
  *     BELL_ECLOSED    the server closed without an answer; or the I/O server is draining or ending
  *     BELL_EACCES, BELL_EADDRINUSE (no local port is left), BELL_EIO (no way to it), BELL_ENOMEM
@@ -36,6 +37,7 @@
 #include "bell/http_server.h"
 #include "bell/slice.h"
 #include "bell/status.h"
+#include "bell/tls.h"
 #include "bell/ws_server.h"
 
 #include <stddef.h>
@@ -53,6 +55,9 @@ typedef struct {
                                     Default 10,000 */
     uint32_t max_head_bytes;   /* of the server's answer, with interim ones (1xx). Default 16 KiB */
     uint32_t max_header_count; /* likewise, of one answer. Default 100 */
+    struct bell_tls_client *tls; /* for wss; outlives the client's connections (borrowed). NULL =
+                                    one with default options, made with the first connect to a wss
+                                    URL, which reads files then */
 } bell_ws_client_options;
 
 /* What the calls below are made of; the sizes say which fields the program knows (see version.h).
@@ -102,8 +107,11 @@ typedef struct {
      */
     const bell_http_field *fields;
     size_t field_count;
-    void *user;        /* what bell_ws_get_user gives, from the beginning */
-    uint32_t delay_ms; /* begins only after so long: see bell_ws_client_backoff_ms */
+    void *user;              /* what bell_ws_get_user gives, from the beginning */
+    uint32_t delay_ms;       /* begins only after so long: see bell_ws_client_backoff_ms */
+    const char *server_name; /* of wss: whose certificate it must be, and what the server is told
+                                (RFC 6066 section 3); at most 255 bytes. Copied. NULL = the URL's
+                                host */
 } bell_ws_connect_options;
 
 /* What the call below is made of. */
@@ -112,20 +120,20 @@ BELL_NODISCARD BELL_API bell_status bell_ws_client_connect_sized(
     size_t options_bytes, bell_conn *out);
 
 /*
- * Begins to connect to url: "ws://host:port/path?query"; or "ws+unix:/run/some.sock:/path" for a
- * Unix socket. A host is a name, an IPv4 address or an IPv6 address in brackets; names are looked
- * up without blocking a loop, and their addresses are tried one after the other, in the system's
- * order. options NULL = none. From a callback of this I/O server the connection lives on that loop,
- * and no callback of it runs before this call has returned; else on each loop in turn, and they
- * may. *out is set before any of them runs, and 0 after a failure. Any thread; before start, too:
- * then it begins with start.
+ * Begins to connect to url: "ws://host:port/path?query", the same with "wss" for TLS, or
+ * "ws+unix:/run/some.sock:/path" for a Unix socket. A host is a name, an IPv4 address or an IPv6
+ * address in brackets; names are looked up without blocking a loop, and their addresses are tried
+ * one after the other, in the system's order. options NULL = none. From a callback of this I/O
+ * server the connection lives on that loop, and no callback of it runs before this call has
+ * returned; else on each loop in turn, and they may. *out is set before any of them runs, and 0
+ * after a failure. Any thread; before start, too: then it begins with start.
  *
  * BELL_EINVAL   the url (also: a fragment, user info, bytes that had to be escaped), or a field
- * BELL_ENOTSUP  wss, which this build does not speak; an option that only a later libbell knows
+ * BELL_ENOTSUP  wss in a build without TLS; an option that only a later libbell knows
  * BELL_ELIMIT   the I/O server has its max_connections; a request over 64 KiB, or the path of a
  *               Unix socket over 107 bytes
  * BELL_ESTATE   not a client; the I/O server has ended or is gone
- * BELL_ENOMEM
+ * BELL_ENOMEM; of wss also what bell_tls_client_create can fail with
  *
  * After a failure no callback comes.
  */

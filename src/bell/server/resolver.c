@@ -13,10 +13,12 @@
 struct bell_resolver {
     pthread_mutex_t lock;
     pthread_cond_t has_work;
+    pthread_cond_t has_ended;       /* a thread has */
     struct bell_resolver_job *head; /* (owned) */
     struct bell_resolver_job *tail;
     unsigned threads;
     unsigned idle;
+    unsigned looking; /* threads that are at a job */
     unsigned waiting; /* jobs in the queue */
     unsigned refs;    /* of the owner and of each thread */
     bool must_stop;
@@ -86,6 +88,7 @@ static void unref(struct bell_resolver *r)
     bool is_last = --r->refs == 0;
     (void)pthread_mutex_unlock(&r->lock);
     if (is_last) {
+        (void)pthread_cond_destroy(&r->has_ended);
         (void)pthread_cond_destroy(&r->has_work);
         (void)pthread_mutex_destroy(&r->lock);
         bell_mem_free(r);
@@ -117,9 +120,11 @@ static void *resolver_main(void *user)
     struct bell_resolver_job *job;
     (void)pthread_mutex_lock(&r->lock);
     while ((job = take(r)) != NULL) {
+        r->looking++;
         (void)pthread_mutex_unlock(&r->lock);
         job_run(job);
         (void)pthread_mutex_lock(&r->lock);
+        r->looking--;
         /* Within the lock: the loop cannot go away meanwhile (bell_resolver_destroy). */
         if (r->must_stop) {
             bell_resolver_job_destroy(job);
@@ -127,6 +132,7 @@ static void *resolver_main(void *user)
             bell_loop_post(&job->home->loop, &job->mail);
         }
     }
+    (void)pthread_cond_signal(&r->has_ended);
     unref(r);
     return NULL;
 }
@@ -159,6 +165,7 @@ bell_status bell_resolver_create(struct bell_resolver **out)
     }
     (void)pthread_mutex_init(&r->lock, NULL);
     (void)pthread_cond_init(&r->has_work, NULL);
+    (void)pthread_cond_init(&r->has_ended, NULL);
     r->refs = 1;
     *out = r;
     return BELL_OK;
@@ -176,6 +183,10 @@ void bell_resolver_destroy(struct bell_resolver *r)
         struct bell_resolver_job *job = r->head;
         r->head = job->next;
         bell_resolver_job_destroy(job);
+    }
+    /* Those that have nothing to do end now; one that waits for a name server ends when it may. */
+    while (r->refs - 1 > r->looking) {
+        (void)pthread_cond_wait(&r->has_ended, &r->lock);
     }
     unref(r);
 }

@@ -75,6 +75,7 @@ bell_status bell_ws_client_create_sized(struct bell_io_server *io,
         ws->connect_timeout_ms = o.connect_timeout_ms;
         ws->max_head_bytes = o.max_head_bytes;
         ws->max_header_count = o.max_header_count;
+        ws->tls = o.tls;
         st = bell_io_server_add_client(io, ws);
     }
     if (st != BELL_OK) {
@@ -235,6 +236,35 @@ static struct bell_server_loop *choose_loop(struct bell_ws_server *ws)
     return &io->loops[turn % io->loop_count];
 }
 
+/* Whom to trust with this client, unless the application has said so. */
+static bell_status default_tls(struct bell_ws_server *ws, struct bell_tls_client **out)
+{
+    bell_status st = BELL_OK;
+    (void)pthread_mutex_lock(&ws->io->clients_lock);
+    if (ws->default_tls == NULL) {
+        st = bell_tls_client_create(NULL, &ws->default_tls);
+    }
+    *out = ws->default_tls;
+    (void)pthread_mutex_unlock(&ws->io->clients_lock);
+    return st;
+}
+
+static bell_status set_tls(struct bell_ws_connect *k, const bell_http_url *url,
+                           const bell_ws_connect_options *options)
+{
+    bell_slice name =
+        options->server_name == NULL ? url->host : bell_slice_from(options->server_name);
+    if (!url->is_secure) {
+        return BELL_OK;
+    }
+    if (name.n == 0 || name.n >= sizeof k->server_name) {
+        return BELL_EINVAL;
+    }
+    memcpy(k->server_name, name.p, name.n);
+    k->tls = k->ws->tls;
+    return k->tls == NULL ? default_tls(k->ws, &k->tls) : BELL_OK;
+}
+
 static bell_status connect_make(struct bell_ws_server *ws, const bell_http_url *url,
                                 const bell_ws_connect_options *options,
                                 struct bell_ws_connect **out)
@@ -247,6 +277,9 @@ static bell_status connect_make(struct bell_ws_server *ws, const bell_http_url *
     k->user = options->user;
     k->delay_ms = options->delay_ms;
     bell_status st = set_target(k, url);
+    if (st == BELL_OK) {
+        st = set_tls(k, url, options);
+    }
     if (st == BELL_OK) {
         st = write_request(k, url, options);
     }
@@ -282,9 +315,6 @@ static bell_status connect_begin(struct bell_ws_server *client, const char *url,
     bell_http_url parsed;
     struct bell_ws_connect *k = NULL;
     bell_status st = bell_http_url_parse(bell_slice_from(url), &parsed);
-    if (st == BELL_OK && parsed.is_secure) {
-        st = BELL_ENOTSUP;
-    }
     if (st == BELL_OK) {
         st = connect_make(client, &parsed, options, &k);
     }

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "bell/net/sock.h"
+#include "bell/net/tls.h"
 #include "bell/server/connection.h"
 #include "bell/server/io_server_internal.h"
 #include "bell/server/server_loop.h"
@@ -111,13 +112,28 @@ void bell_ws_connect_drain(struct bell_connection *c)
 
 /* ---- asking ---- */
 
+/* What is sent from now on waits for the end of its handshake. */
+static bell_status start_tls(struct bell_connection *c)
+{
+    struct bell_ws_connect *k = connect_of(c);
+    struct bell_tls_session *session;
+    bell_status st =
+        bell_tls_client_session_create(c->stream.loop, k->tls, k->server_name, &session);
+    if (st == BELL_OK) {
+        bell_stream_start_tls(&c->stream, session, bell_slice_make(NULL, 0));
+    }
+    return st;
+}
+
 static void ask(struct bell_connection *c)
 {
     struct bell_ws_connect *k = connect_of(c);
     k->step = BELL_CONNECT_ASKING;
     bell_connection_set_deadline(c, k->deadline_ms);
-    bell_status st =
-        bell_stream_send(&c->stream, bell_buf_slice(&k->request), bell_slice_make(NULL, 0));
+    bell_status st = k->tls == NULL ? BELL_OK : start_tls(c);
+    if (st == BELL_OK) {
+        st = bell_stream_send(&c->stream, bell_buf_slice(&k->request), bell_slice_make(NULL, 0));
+    }
     if (st != BELL_OK) {
         fail(c, st);
     }
@@ -430,8 +446,17 @@ void bell_ws_connect_on_receive(struct bell_connection *c, bell_slice bytes)
 
 void bell_ws_connect_on_end(struct bell_connection *c, bell_status why)
 {
-    if (is_alive(c)) {
+    if (!is_alive(c)) {
+        return;
+    }
+    if (why != BELL_EPROTO) {
         fail(c, why == BELL_OK ? BELL_ECLOSED : why);
+        return;
+    }
+    /* TLS has failed: the server is to be told why. */
+    tell_error(connect_of(c), why);
+    if (is_alive(c)) {
+        bell_connection_end(c);
     }
 }
 

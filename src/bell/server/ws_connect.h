@@ -61,8 +61,10 @@ struct bell_ws_connect {
     bool is_unix;
     uint16_t port;
     char accept[BELL_WS_ACCEPT_BYTES + 1];
-    char name[BELL_RESOLVER_NAME_BYTES]; /* zero-terminated; empty for addresses */
-    bell_http_head_field fields[];       /* limits.max_field_count */
+    char name[BELL_RESOLVER_NAME_BYTES];        /* to be looked up; zero-terminated */
+    struct bell_tls_client *tls;                /* (borrowed) NULL = without TLS */
+    char server_name[BELL_RESOLVER_NAME_BYTES]; /* for TLS; zero-terminated */
+    bell_http_head_field fields[];              /* limits.max_field_count */
 };
 
 /* Everything but ws, home, place and conn is zeroed. NULL without memory. */

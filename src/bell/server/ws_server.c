@@ -5,6 +5,7 @@
 #include "bell/server/guard_internal.h"
 #include "bell/server/metrics_internal.h"
 #include "bell/server/ws_server_internal.h"
+#include "bell/tls.h"
 #include "bell/ws/close_code.h"
 #include "bell/ws/extension.h"
 #include "bell/ws/handshake.h"
@@ -198,6 +199,7 @@ void bell_ws_server_destroy(struct bell_ws_server *ws)
     subprotocols_free(ws);
     bell_metrics_forget_topics(ws);
     (void)pthread_mutex_destroy(&ws->retained_lock);
+    bell_tls_client_destroy(ws->default_tls);
     bell_mem_free(ws);
 }
 

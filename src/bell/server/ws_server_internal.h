@@ -107,6 +107,8 @@ struct bell_ws_server {
     uint32_t connect_timeout_ms;
     uint32_t max_head_bytes;
     uint32_t max_header_count;
+    struct bell_tls_client *tls;         /* (borrowed) NULL until there is one */
+    struct bell_tls_client *default_tls; /* (owned) made by us, under the I/O server's lock */
     atomic_uint_fast32_t next_loop;
     struct bell_ws_server *next_client; /* of the I/O server's list */
 };
