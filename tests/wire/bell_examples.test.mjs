@@ -1,6 +1,6 @@
 // The examples, driven as their users would. echo and chat are driven in bell_handshake.test.mjs.
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { copyFile, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { request as httpsRequest } from "node:https";
@@ -11,7 +11,7 @@ import { promisify } from "node:util";
 
 import { BINARY, CLOSE, closeInOrder, closePayload, expectFrame, frame, openWebSocket, PING, PONG, TEXT, upgradeRequest }
     from "../support/bell_frames.mjs";
-import { BellServer } from "../support/bell_server.mjs";
+import { BellServer, BUILD, eventually } from "../support/bell_server.mjs";
 import { request, Wire } from "../support/bell_wire.mjs";
 
 /** The next thing that comes is the answer to a Ping: nothing else was on its way. */
@@ -212,4 +212,45 @@ test("tls_without_a_certificate_says_what_is_missing", async () => {
     await assert.rejects(BellServer.start({
         program: "examples/tls", address: ["127.0.0.1:0", "/nonexistent.pem", "/nonexistent.key"],
     }), /ended with 1: tls: not found .*\/nonexistent\.pem/);
+});
+
+/** Runs the client example with these lines on its standard input, and an end. */
+async function runClient(url, lines, { whenPrinted } = {}) {
+    const child = spawn(join(BUILD, "examples/client"), [url]);
+    const run = { out: "", err: "" };
+    child.stdout.setEncoding("utf8").on("data", (text) => (run.out += text));
+    child.stderr.setEncoding("utf8").on("data", (text) => (run.err += text));
+    const ended = once(child, "close");
+    try {
+        child.stdin.on("error", () => {}); // it may have ended
+        for (const line of lines) child.stdin.write(`${line}\n`);
+        if (whenPrinted !== undefined) await eventually("prints", () => run.out === whenPrinted);
+        child.stdin.end();
+        [run.status] = await ended;
+    } finally {
+        child.kill("SIGKILL");
+    }
+    return run;
+}
+
+test("client_sends_lines_and_prints_what_comes", async () => {
+    const example = { program: "examples/echo", address: ["127.0.0.1:0"], hasDrain: false };
+    await BellServer.during(example, async (echo) => {
+        const lines = ["hello", "", "grüße"];
+        const run = await runClient(`ws://localhost:${echo.port}/`, lines, { whenPrinted: `${lines.join("\n")}\n` });
+        assert.deepEqual(run, { out: "hello\n\ngrüße\n", err: "Closed: 1000 \n", status: 0 });
+    });
+});
+
+test("client_tells_why_it_was_refused", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "bell-client-"));
+    try {
+        const example = { program: "examples/site", address: ["127.0.0.1:0", folder] };
+        await BellServer.during(example, async (server) => {
+            const run = await runClient(`ws://127.0.0.1:${server.port}/missing`, []);
+            assert.deepEqual(run, { out: "", err: "the peer refused, HTTP status 404\nClosed: 1006 \n", status: 1 });
+        });
+    } finally {
+        await rm(folder, { recursive: true, force: true });
+    }
 });
