@@ -9,11 +9,14 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 /* What was told since the last look. */
@@ -23,6 +26,7 @@ static struct {
     int receives;
     int ends;
     int sents;
+    int connects;
     bool awake_was_first;
     bell_status status;
     size_t n;
@@ -58,6 +62,14 @@ static void on_sent(struct bell_io_handle *h, bell_status st, size_t n, void *us
     told.status = st;
 }
 
+static void on_connected(struct bell_io_handle *h, bell_status st, void *user)
+{
+    (void)h;
+    (void)user;
+    told.connects++;
+    told.status = st;
+}
+
 static void on_wake(void *user)
 {
     (void)user;
@@ -70,8 +82,11 @@ static int peer;
 
 static int set_up(void **state)
 {
-    static const bell_io_events EVENTS = {
-        .on_awake = on_awake, .on_receive = on_receive, .on_sent = on_sent, .on_wake = on_wake};
+    static const bell_io_events EVENTS = {.on_awake = on_awake,
+                                          .on_receive = on_receive,
+                                          .on_sent = on_sent,
+                                          .on_connected = on_connected,
+                                          .on_wake = on_wake};
     int fds[2];
     (void)state;
     memset(&told, 0, sizeof told);
@@ -308,6 +323,105 @@ static void destroying_leaves_nobody_accepted(void **state)
     assert_int_equal(descriptors(), before);
 }
 
+/* ---- connecting ---- */
+
+/* A socket of 127.0.0.1 that listens, or one that is only bound, and its address. */
+static int bind_loopback(bool listens, struct sockaddr_storage *address, socklen_t *len)
+{
+    struct sockaddr_in in = {.sin_family = AF_INET};
+    in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0);
+    assert_int_equal(bind(fd, (const struct sockaddr *)(const void *)&in, sizeof in), 0);
+    assert_true(!listens || listen(fd, 4) == 0);
+    *len = sizeof *address;
+    assert_int_equal(getsockname(fd, (struct sockaddr *)(void *)address, len), 0);
+    return fd;
+}
+
+/* Connects a handle of its own; returns what comes of it, at once or later. */
+static bell_status connect_to(struct bell_io_handle *h, const struct sockaddr_storage *address,
+                              socklen_t len)
+{
+    int fd = socket(address->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0);
+    assert_int_equal(bell_io_open(io, h, fd, BELL_IO_STREAM), BELL_OK);
+    bell_status st = bell_io_connect(io, h, address, len);
+    memset(&told, 0, sizeof told);
+    while (st == BELL_EAGAIN && told.connects == 0) {
+        turn(-1);
+    }
+    return st == BELL_EAGAIN ? told.status : st;
+}
+
+static void a_connected_stream_sends_and_receives(void **state)
+{
+    struct sockaddr_storage address = {0};
+    socklen_t len;
+    struct bell_io_handle h;
+    char bytes[3];
+    size_t sent = 0;
+    (void)state;
+    int listener = bind_loopback(true, &address, &len);
+    assert_int_equal(connect_to(&h, &address, len), BELL_OK);
+    int other = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    assert_true(other >= 0);
+    assert_int_equal(bell_io_receive(io, &h, true), BELL_OK);
+    assert_int_equal(write(other, "abc", 3), 3);
+    turn(-1);
+    assert_int_equal(told.receives, 1);
+    assert_memory_equal(told.bytes, "abc", 3);
+    char text[] = "def";
+    const struct iovec piece = {text, 3};
+    bell_status st = bell_io_send(io, &h, &piece, 1, &sent);
+    assert_true(st == BELL_OK || st == BELL_EAGAIN);
+    turn(0);
+    assert_int_equal(read(other, bytes, 3), 3);
+    assert_memory_equal(bytes, "def", 3);
+    bell_io_close(io, &h);
+    (void)close(other);
+    (void)close(listener);
+}
+
+static void a_connect_to_nobody_tells_so(void **state)
+{
+    struct sockaddr_storage address = {0};
+    socklen_t len;
+    struct bell_io_handle h;
+    (void)state;
+    int bound = bind_loopback(false, &address, &len);
+    assert_int_equal(connect_to(&h, &address, len), BELL_EREFUSED);
+    bell_io_close(io, &h);
+    (void)close(bound);
+    struct sockaddr_un un = {.sun_family = AF_UNIX, .sun_path = "/nowhere/at/all"};
+    memset(&address, 0, sizeof address);
+    memcpy(&address, &un, sizeof un);
+    assert_int_equal(connect_to(&h, &address, sizeof un), BELL_ENOTFOUND);
+    bell_io_close(io, &h);
+}
+
+/* Its address may go as soon as it is closed, and nothing is told any more. */
+static void a_connect_under_way_may_be_closed(void **state)
+{
+    socklen_t len;
+    struct bell_io_handle h;
+    (void)state;
+    struct sockaddr_storage *address = calloc(1, sizeof *address);
+    assert_non_null(address);
+    int listener = bind_loopback(true, address, &len);
+    turn(0); /* the ring is this thread's now */
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    assert_int_equal(bell_io_open(io, &h, fd, BELL_IO_STREAM), BELL_OK);
+    bell_status st = bell_io_connect(io, &h, address, len);
+    assert_true(st == BELL_OK || st == BELL_EAGAIN);
+    bell_io_close(io, &h);
+    memset(address, 0xff, sizeof *address);
+    free(address);
+    turn(10);
+    assert_int_equal(told.connects, 0);
+    (void)close(listener);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -325,6 +439,9 @@ int main(void)
                                         tear_down),
         cmocka_unit_test(destroying_leaves_nobody_accepted),
         cmocka_unit_test_setup_teardown(any_thread_wakes_it, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_connected_stream_sends_and_receives, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_connect_to_nobody_tells_so, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_connect_under_way_may_be_closed, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

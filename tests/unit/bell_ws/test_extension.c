@@ -301,6 +301,155 @@ static void reads_no_byte_beyond_the_line(void **state)
     }
 }
 
+/* ---- the client's side ---- */
+
+static void offers_what_it_would_have(void **state)
+{
+    (void)state;
+    char offer[BELL_WS_EXTENSION_ANSWER_BYTES];
+    bell_ws_extension_offer(FRESH, offer);
+    assert_string_equal(offer, PMD NO_CONTEXT "; client_max_window_bits");
+    bell_ws_extension_offer(KEEPING, offer);
+    assert_string_equal(offer, PMD "; client_max_window_bits");
+    bell_ws_extension_offer(SMALL, offer);
+    assert_string_equal(offer, PMD "; server_max_window_bits=10; client_max_window_bits=11");
+}
+
+struct answer_case {
+    const char *answered;
+    const char *terms; /* as terms_write has them; NULL = the connection fails */
+};
+
+static void check_answers(bell_ws_deflate_terms ours, const struct answer_case *cases, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char text[32] = "";
+        bell_slice line = bell_slice_from(cases[i].answered);
+        const bell_ws_field field = {&line, 1};
+        bell_ws_deflate_terms terms;
+        bell_status st = bell_ws_extension_check_answer(&field, true, ours, &terms);
+        terms_write(text, terms);
+        if (cases[i].terms == NULL) {
+            if (st != BELL_EPROTO) {
+                fail_msg("%s: was taken", cases[i].answered);
+            }
+        } else if (st != BELL_OK || strcmp(text, cases[i].terms) != 0) {
+            fail_msg("%s: expected %s, got %s", cases[i].answered, cases[i].terms, text);
+        }
+    }
+}
+
+/* Sections 7.1.1 and 7.1.2: what the server may do with each parameter. */
+static void takes_answers_within_its_offer(void **state)
+{
+    (void)state;
+    static const struct answer_case TO_KEEPING[] = {
+        {PMD, "15k 15k"},
+        {PMD "; server_no_context_takeover", "15 15k"},
+        {PMD "; client_no_context_takeover", "15k 15"},
+        {PMD "; server_max_window_bits=8; client_max_window_bits=9", "8k 9k"},
+        {" " PMD " ; client_max_window_bits=\"10\" ", "15k 10k"},
+        {PMD "; server_max_window_bits=15", "15k 15k"},
+    };
+    static const struct answer_case TO_SMALL[] = {
+        {PMD "; server_max_window_bits=10", "10k 11k"},
+        {PMD "; server_max_window_bits=9; client_max_window_bits=11", "9k 11k"},
+        {PMD "; server_max_window_bits=9; client_max_window_bits=8", "9k 8k"},
+    };
+    static const struct answer_case TO_FRESH[] = {
+        {PMD "; server_no_context_takeover", "15 15"},
+        {PMD NO_CONTEXT, "15 15"},
+    };
+    check_answers(KEEPING, TO_KEEPING, BELL_ARRAY_LEN(TO_KEEPING));
+    check_answers(SMALL, TO_SMALL, BELL_ARRAY_LEN(TO_SMALL));
+    check_answers(FRESH, TO_FRESH, BELL_ARRAY_LEN(TO_FRESH));
+}
+
+static void refuses_every_other_answer(void **state)
+{
+    (void)state;
+    static const struct answer_case TO_KEEPING[] = {
+        {"", NULL},
+        {",", NULL},
+        {"x-other", NULL},
+        {"Permessage-Deflate", NULL},
+        {PMD ", x-other", NULL},
+        {PMD ", " PMD, NULL},
+        {PMD ",", NULL},
+        {PMD ";", NULL},
+        {PMD "; x=1", NULL},
+        {PMD "; server_no_context_takeover=1", NULL},
+        {PMD "; server_no_context_takeover; server_no_context_takeover", NULL},
+        {PMD "; client_no_context_takeover=", NULL},
+        {PMD "; server_max_window_bits", NULL},
+        {PMD "; client_max_window_bits", NULL}, /* an answer must say how many */
+        {PMD "; server_max_window_bits=7", NULL},
+        {PMD "; server_max_window_bits=16", NULL},
+        {PMD "; server_max_window_bits=08", NULL},
+        {PMD "; client_max_window_bits=16", NULL},
+        {PMD "; client_max_window_bits=9; client_max_window_bits=9", NULL},
+        {PMD "; client_max_window_bits=\"9", NULL},
+    };
+    static const struct answer_case TO_SMALL[] = {
+        {PMD, NULL}, /* server_max_window_bits was asked for */
+        {PMD "; server_max_window_bits=11", NULL},
+        {PMD "; server_max_window_bits=10; client_max_window_bits=12", NULL},
+    };
+    static const struct answer_case TO_FRESH[] = {
+        {PMD, NULL}, /* server_no_context_takeover was asked for */
+        {PMD "; client_no_context_takeover", NULL},
+    };
+    check_answers(KEEPING, TO_KEEPING, BELL_ARRAY_LEN(TO_KEEPING));
+    check_answers(SMALL, TO_SMALL, BELL_ARRAY_LEN(TO_SMALL));
+    check_answers(FRESH, TO_FRESH, BELL_ARRAY_LEN(TO_FRESH));
+}
+
+static void no_answer_means_no_compression_and_one_to_no_offer_is_refused(void **state)
+{
+    (void)state;
+    const bell_slice lines[] = {{PMD, sizeof PMD - 1}, {PMD, sizeof PMD - 1}};
+    const bell_ws_field none = {NULL, 0};
+    const bell_ws_field one = {lines, 1};
+    const bell_ws_field two = {lines, 2};
+    bell_ws_deflate_terms terms = KEEPING;
+    assert_int_equal(bell_ws_extension_check_answer(&none, true, KEEPING, &terms), BELL_OK);
+    assert_int_equal(terms.server_bits, 0);
+    assert_int_equal(bell_ws_extension_check_answer(&none, false, KEEPING, &terms), BELL_OK);
+    assert_int_equal(bell_ws_extension_check_answer(&one, false, KEEPING, &terms), BELL_EPROTO);
+    assert_int_equal(bell_ws_extension_check_answer(&two, true, KEEPING, &terms), BELL_EPROTO);
+}
+
+/* Whatever a server of ours makes of an offer of ours, the client takes, and both mean the same. */
+static void both_sides_agree_on_all_terms(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 4 * 4 * 4 * 4 * 16; i++) {
+        const unsigned bits[] = {8, 9, 12, 15, 8, 10, 11, 15};
+        const bell_ws_deflate_terms client = {.server_bits = bits[i % 4] & 0xf,
+                                              .client_bits = bits[4 + i / 4 % 4] & 0xf,
+                                              .server_keeps = i / 16 % 2,
+                                              .client_keeps = i / 32 % 2};
+        const bell_ws_deflate_terms server = {.server_bits = bits[i / 64 % 4] & 0xf,
+                                              .client_bits = bits[4 + i / 256 % 4] & 0xf,
+                                              .server_keeps = i / 1024 % 2,
+                                              .client_keeps = i / 2048 % 2};
+        char offer[BELL_WS_EXTENSION_ANSWER_BYTES];
+        char answer[BELL_WS_EXTENSION_ANSWER_BYTES];
+        bell_ws_deflate_terms theirs;
+        bell_ws_deflate_terms ours;
+        bell_ws_extension_offer(client, offer);
+        assert_true(negotiate(offer, server, &theirs, answer));
+        const bell_slice line = bell_slice_from(answer);
+        assert_int_equal(
+            bell_ws_extension_check_answer(&(bell_ws_field){&line, 1}, true, client, &ours),
+            BELL_OK);
+        assert_int_equal(ours.server_bits, theirs.server_bits);
+        assert_int_equal(ours.server_keeps, theirs.server_keeps);
+        assert_int_equal(ours.client_keeps, theirs.client_keeps);
+        assert_true(ours.client_bits <= theirs.client_bits);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -314,6 +463,11 @@ int main(void)
         cmocka_unit_test(agrees_on_nothing_when_nothing_fits),
         cmocka_unit_test(declines_what_is_broken_and_reads_on),
         cmocka_unit_test(reads_no_byte_beyond_the_line),
+        cmocka_unit_test(offers_what_it_would_have),
+        cmocka_unit_test(takes_answers_within_its_offer),
+        cmocka_unit_test(refuses_every_other_answer),
+        cmocka_unit_test(no_answer_means_no_compression_and_one_to_no_offer_is_refused),
+        cmocka_unit_test(both_sides_agree_on_all_terms),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -221,6 +221,76 @@ static void knows_tokens(void **state)
     assert_false(bell_ws_handshake_is_token(BELL_LIT("")));
 }
 
+/* ---- the client's side ---- */
+
+/* Section 1.3: "the sample nonce". */
+static void makes_the_key_of_a_nonce(void **state)
+{
+    (void)state;
+    char key[BELL_WS_KEY_TEXT_BYTES + 1];
+    bell_ws_handshake_key((const uint8_t *)"the sample nonce", key);
+    assert_string_equal(key, KEY);
+    assert_true(bell_ws_handshake_is_key(bell_slice_from(key)));
+}
+
+#define ACCEPT "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+
+struct answer_case {
+    const char *what;
+    struct lines upgrade;
+    struct lines connection;
+    struct lines accept;
+    struct lines protocol;
+    size_t chosen; /* 4 = refused */
+};
+
+/* Section 4.1, what a client makes of the answer. */
+static void checks_an_answer_as_section_4_1_wants(void **state)
+{
+    (void)state;
+    static const struct answer_case CASES[] = {
+        {.what = "all as usual", .protocol = {{ABSENT}}, .chosen = 3},
+        {.what = "cases", .upgrade = {{"WebSocket"}}, .connection = {{"uPGRADE"}}, .chosen = 1},
+        {.what = "a list of options", .connection = {{"keep-alive, Upgrade"}}, .chosen = 1},
+        {.what = "several lines of options", .connection = {{"close", "upgrade"}}, .chosen = 1},
+        {.what = "white space", .accept = {{" " ACCEPT "\t"}}, .chosen = 1},
+        {.what = "the last one", .protocol = {{"echo"}}, .chosen = 2},
+        {.what = "no Upgrade", .upgrade = {{ABSENT}}, .chosen = 4},
+        {.what = "another Upgrade", .upgrade = {{"h2c"}}, .chosen = 4},
+        {.what = "a list in Upgrade", .upgrade = {{"websocket, h2c"}}, .chosen = 4},
+        {.what = "two Upgrades", .upgrade = {{"websocket", "websocket"}}, .chosen = 4},
+        {.what = "no Connection", .connection = {{ABSENT}}, .chosen = 4},
+        {.what = "another Connection", .connection = {{"upgraded"}}, .chosen = 4},
+        {.what = "no accept", .accept = {{ABSENT}}, .chosen = 4},
+        {.what = "empty accept", .accept = {{""}}, .chosen = 4},
+        {.what = "that of another key", .accept = {{"HSmrc0sMlYUkAGmm5OPpG2HaGWk="}}, .chosen = 4},
+        {.what = "case of accept", .accept = {{"S3pPLMBiTxaQ9kYGzzhZRbK+xOo="}}, .chosen = 4},
+        {.what = "cut accept", .accept = {{"s3pPLMBiTxaQ9kYGzzhZRbK+xOo"}}, .chosen = 4},
+        {.what = "two accepts", .accept = {{ACCEPT, ACCEPT}}, .chosen = 4},
+        {.what = "not offered", .protocol = {{"chat.v3"}}, .chosen = 4},
+        {.what = "case of a protocol", .protocol = {{"Echo"}}, .chosen = 4},
+        {.what = "two protocols", .protocol = {{"echo, chat.v1"}}, .chosen = 4},
+        {.what = "two lines of protocols", .protocol = {{"echo", "echo"}}, .chosen = 4},
+        {.what = "an empty protocol", .protocol = {{""}}, .chosen = 4},
+    };
+    for (size_t i = 0; i < BELL_ARRAY_LEN(CASES); i++) {
+        const struct answer_case *c = &CASES[i];
+        bell_slice storage[4][MAX_LINES];
+        const bell_ws_handshake_answer answer = {
+            .upgrade = field(&c->upgrade, "websocket", storage[0]),
+            .connection = field(&c->connection, "Upgrade", storage[1]),
+            .accept = field(&c->accept, ACCEPT, storage[2]),
+            .protocol = field(&c->protocol, "chat.v1", storage[3]),
+        };
+        size_t chosen = 0;
+        bell_status st =
+            bell_ws_handshake_check_answer(&answer, BELL_LIT(ACCEPT), SUPPORTED, 3, &chosen);
+        if (c->chosen == 4 ? st != BELL_EPROTO : st != BELL_OK || chosen != c->chosen) {
+            fail_msg("%s: %s, %zu", c->what, bell_status_name(st), chosen);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -230,6 +300,8 @@ int main(void)
         cmocka_unit_test(chosen_protocol_is_one_of_the_servers_own),
         cmocka_unit_test(chooses_nothing_when_the_server_has_none),
         cmocka_unit_test(knows_tokens),
+        cmocka_unit_test(makes_the_key_of_a_nonce),
+        cmocka_unit_test(checks_an_answer_as_section_4_1_wants),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
