@@ -9,8 +9,8 @@
  * What comes of a connect:
  *
  *     it succeeds    on_open (request is NULL), then as for a server
- *     it fails       on_error once with the reason, then on_close (from the engine, 1006); no
- *                    on_open
+ *     it fails       on_error once with the reason, then on_close (from the engine, 1006, the
+ *                    same reason); no on_open
  *     it is closed   bell_ws_close or bell_ws_abort before on_open: on_close alone (by us, 1006)
  *
  * on_error tells why it has failed:
@@ -26,7 +26,8 @@
  *                     that was not offered; or TLS has failed: a certificate that is not trusted,
  *                     or not this server's (the log says which, at debug)
  *     BELL_ELIMIT     the answer's head is too large, or no descriptor is left
- *     BELL_ECLOSED    the server closed without an answer; or the I/O server is draining or ending
+ *     BELL_ECLOSED    the server closed without an answer
+ *     BELL_ESTATE     our I/O server is draining or ending
  *     BELL_EACCES, BELL_EADDRINUSE (no local port is left), BELL_EIO (no way to it), BELL_ENOMEM
  *
  * Until on_open nothing can be sent (BELL_ECLOSED).

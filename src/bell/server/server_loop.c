@@ -211,7 +211,11 @@ static void on_start(void *user)
 static void close_connection(struct bell_connection *c, void *user)
 {
     (void)user;
-    bell_connection_close(c);
+    if (c->phase == BELL_CONNECTION_CONNECTING) {
+        bell_ws_connect_drain(c);
+    } else {
+        bell_connection_close(c);
+    }
 }
 
 static void on_stop(void *user)

@@ -53,8 +53,9 @@ static bool is_alive(const struct bell_connection *c)
     return c->phase == BELL_CONNECTION_CONNECTING && !connect_of(c)->is_done;
 }
 
-static void tell_error(const struct bell_ws_connect *k, bell_status why)
+static void tell_error(struct bell_ws_connect *k, bell_status why)
 {
+    k->why = (int8_t)why; /* statuses are small numbers */
     const struct bell_component *component = &k->ws->component;
     if (component->on_error != NULL) {
         component->on_error(k->ws, k->conn, why, component->user);
@@ -64,7 +65,11 @@ static void tell_error(const struct bell_ws_connect *k, bell_status why)
 static void tell_close(struct bell_ws_connect *k, bell_close_origin origin)
 {
     const struct bell_component *component = &k->ws->component;
-    const bell_close_event event = {.origin = origin, .code = BELL_WS_CLOSE_ABNORMAL};
+    const bell_close_event event = {
+        .origin = origin,
+        .code = BELL_WS_CLOSE_ABNORMAL,
+        .why = origin == BELL_CLOSED_BY_US ? BELL_OK : (bell_status)k->why,
+    };
     if (k->is_done) {
         return;
     }
@@ -106,7 +111,7 @@ bell_status bell_ws_connect_cancel(struct bell_connection *c)
 void bell_ws_connect_drain(struct bell_connection *c)
 {
     if (is_alive(c)) {
-        fail(c, BELL_ECLOSED);
+        fail(c, BELL_ESTATE);
     }
 }
 
@@ -194,7 +199,7 @@ static void try_next(struct bell_connection *c)
             bell_ws_connect_on_connected(c, BELL_OK);
             return;
         }
-        k->why = (int8_t)st; /* statuses are small numbers */
+        k->why = (int8_t)st;
     }
     fail(c, (bell_status)k->why);
 }
@@ -278,7 +283,7 @@ static void connect_deliver(struct bell_mail *mail)
     struct bell_ws_connect *k = (struct bell_ws_connect *)(void *)mail;
     struct bell_connection *c = bell_connection_open_client(k->home, k);
     if (k->home->is_draining) {
-        fail(c, BELL_ECLOSED);
+        fail(c, BELL_ESTATE);
     } else if (k->delay_ms > 0) {
         k->deadline_ms = c->stream.loop->now_ms + k->delay_ms;
         bell_connection_set_deadline(c, k->deadline_ms);
@@ -299,7 +304,7 @@ static void connect_discard(struct bell_mail *mail)
     if (being_posted == k) {
         being_posted = NULL;
     } else {
-        tell_error(k, BELL_ECLOSED);
+        tell_error(k, BELL_ESTATE);
         tell_close(k, BELL_CLOSED_BY_ENGINE);
     }
     struct bell_connection *c = bell_client_slab_at(&home->clients, k->place.slot);

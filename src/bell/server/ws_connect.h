@@ -55,7 +55,7 @@ struct bell_ws_connect {
     struct bell_http_parser parser;
     bell_http_parser_limits limits;
     bell_http_head head; /* of the answer, once it is complete */
-    int8_t why;          /* bell_status of the address tried last */
+    int8_t why;          /* bell_status: of the address tried last, then of it all */
     uint8_t step;        /* enum bell_connect_step */
     bool is_done;        /* on_close was called */
     bool is_unix;

@@ -91,6 +91,7 @@ static void on_close(struct bell_ws_server *ws, bell_conn conn, const bell_close
     (void)conn;
     atomic_store(&t->code, e->code);
     atomic_store(&t->origin, (int)e->origin);
+    atomic_store(&t->why, (int)e->why);
     atomic_fetch_add(&t->closes, 1);
 }
 

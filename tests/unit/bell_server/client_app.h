@@ -22,6 +22,7 @@ struct told {
     atomic_int error;       /* the last one */
     atomic_int code;        /* of the last close */
     atomic_int origin;      /* likewise */
+    atomic_int why;         /* likewise */
     atomic_int status;      /* of the handshake's answer, when it was opened or failed */
     atomic_size_t bytes;    /* of all messages */
     _Atomic bell_conn conn; /* opened last */

@@ -110,6 +110,7 @@ static void check_failed(bell_status why, int status)
 {
     wait_for(&here.closes, 1);
     assert_int_equal(atomic_load(&here.error), why);
+    assert_int_equal(atomic_load(&here.why), why);
     assert_int_equal(atomic_load(&here.errors), 1);
     assert_int_equal(atomic_load(&here.opens), 0);
     assert_int_equal(atomic_load(&here.closes), 1);
@@ -627,11 +628,21 @@ static void closing_before_it_is_open_is_told_as_ours(void **state)
         wait_for(&here.closes, 1);
         assert_int_equal(atomic_load(&here.origin), BELL_CLOSED_BY_US);
         assert_int_equal(atomic_load(&here.code), 1006);
+        assert_int_equal(atomic_load(&here.why), BELL_OK);
         assert_int_equal(peer_read_to_end(&a.p), 0);
         against_finish();
         assert_int_equal(atomic_load(&here.errors) + atomic_load(&here.opens), 0);
         assert_int_equal(atomic_load(&here.closes), 1);
     }
+}
+
+static void stopping_ends_what_is_not_open(void **state)
+{
+    (void)state;
+    against_init(NULL, NULL);
+    bell_io_server_stop(a.k.io);
+    check_failed(BELL_ESTATE, 0);
+    against_finish();
 }
 
 static void draining_ends_what_is_not_open_and_closes_what_is_with_1001(void **state)
@@ -641,7 +652,7 @@ static void draining_ends_what_is_not_open_and_closes_what_is_with_1001(void **s
     (void)state;
     against_init(NULL, NULL);
     bell_io_server_drain(a.k.io, 10000);
-    check_failed(BELL_ECLOSED, 0);
+    check_failed(BELL_ESTATE, 0);
     bell_io_server_wait(a.k.io);
     against_finish();
 
@@ -819,7 +830,7 @@ static void max_connections_hold_for_clients_too(void **state)
     bell_io_server_destroy(k.io);
     assert_int_equal(atomic_load(&here.closes), 2);
     assert_int_equal(atomic_load(&here.errors), 2);
-    assert_int_equal(atomic_load(&here.error), BELL_ECLOSED);
+    assert_int_equal(atomic_load(&here.error), BELL_ESTATE);
     assert_int_equal(bell_ws_client_connect(k.ws, "ws://127.0.0.1:1/", NULL, &conn), BELL_ESTATE);
     bell_ws_server_destroy(k.ws);
     assert_int_equal(bell_mem_live(), 0);
@@ -956,6 +967,7 @@ int main(void)
         cmocka_unit_test(after_closing_the_server_is_the_first_to_end_the_stream),
         cmocka_unit_test(a_silent_server_is_given_up_in_time),
         cmocka_unit_test(closing_before_it_is_open_is_told_as_ours),
+        cmocka_unit_test(stopping_ends_what_is_not_open),
         cmocka_unit_test(draining_ends_what_is_not_open_and_closes_what_is_with_1001),
         cmocka_unit_test(a_connect_to_nobody_fails),
         cmocka_unit_test(a_name_that_nobody_has_fails),
