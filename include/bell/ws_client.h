@@ -79,8 +79,8 @@ static inline void bell_ws_client_options_init(bell_ws_client_options *options)
 
 /*
  * Copies component and options (NULL = defaults). Any time before io ends; io is borrowed until it
- * is destroyed. Owned by the caller: destroy it with bell_ws_server_destroy once io was stopped or
- * destroyed (or was never started).
+ * is destroyed. Owned by the caller: destroy it with bell_ws_server_destroy once io was stopped,
+ * or, if it was never started, destroyed.
  *
  * options are as a server's, from this end: limits are of what the server sends; sub-protocols are
  * those offered, best first, each once. deflate is what is offered: a server that takes it up may
