@@ -204,7 +204,7 @@ def header_page(header: pathlib.Path, version: str) -> str:
                     titles.append(re.search(r"(\w+);$", definition).group(1))
                 else:
                     titles.append(" ".join(words[:2]))
-            out.append(".Ss " + ", ".join(titles))
+            out.append(".Ss " + ", ".join(dict.fromkeys(titles)))
         body = paragraphs(item.comment)
         out += body[1:] if body[:1] == [".Pp"] else body
         for definition in item.definitions:

@@ -37,12 +37,14 @@ static inline bell_slice bell_slice_from(const char *text)
     return s;
 }
 
+/* The slice over n bytes at p. */
 static inline bell_slice bell_slice_make(const void *p, size_t n)
 {
     bell_slice s = {(const char *)p, n};
     return s;
 }
 
+/* The same bytes? Takes as long as they are equal: not for secrets. */
 static inline bool bell_slice_equal(bell_slice a, bell_slice b)
 {
     return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);

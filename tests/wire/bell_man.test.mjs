@@ -38,6 +38,7 @@ test("every_public_call_is_in_a_synopsis_and_explained", async () => {
         const explained = new RegExp(`^\\.Ss (?:\\w+, )*${call}(?:, \\w+)*\\n(?!\\.S)`, "m");
         assert.ok(explained.test(pages), `${call} is not explained`);
     }
+    assert.doesNotMatch(pages, /^\.Ss bell_.*\n\.S/m, "an inline call without an explanation");
 });
 
 for (const page of [...inDocs, ...built]) {
