@@ -75,7 +75,7 @@ BELL_API void bell_tls_destroy(struct bell_tls *tls);
  * Adds a certificate (PEM; the ones that lead to the root may follow in the file) and its private
  * key (PEM, not encrypted). A client that names a server gets the first certificate whose subject
  * alternative names have it, an exact one before a wildcard; the first certificate of all goes to
- * the others. Any thread, at any time; reads all files, so not on a loop.
+ * the others. Any thread, at any time; reads files, so not on a loop.
  *
  * BELL_ENOTFOUND, BELL_EACCES, BELL_EIO  of a file
  * BELL_EINVAL  a file is not what it should be, or the key is not the certificate's

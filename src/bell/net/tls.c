@@ -85,11 +85,13 @@ struct bell_tls_identities *bell_tls_current(struct bell_tls *tls)
     return set;
 }
 
-/* Reads all of files; what they make is shown from now on, or nothing has changed. */
-static bell_status show(struct bell_tls *tls, const struct bell_tls_files *files, size_t count)
+/* Reads files, those that are not known; what they make is shown from now on, or nothing has
+ * changed. */
+static bell_status show(struct bell_tls *tls, const struct bell_tls_files *files, size_t count,
+                        const struct bell_tls_identities *known)
 {
     struct bell_tls_identities *set;
-    bell_status st = bell_tls_identities_load(tls, files, count, tls->why, &set);
+    bell_status st = bell_tls_identities_load(tls, files, count, known, tls->why, &set);
     if (st != BELL_OK) {
         return st;
     }
@@ -121,7 +123,7 @@ static bell_status add(struct bell_tls *tls, const char *certificate_file, const
         (void)snprintf(tls->why, sizeof tls->why, "out of memory");
     } else {
         files[tls->file_count] = last;
-        st = show(tls, files, tls->file_count + 1);
+        st = show(tls, files, tls->file_count + 1, tls->current);
     }
     if (st != BELL_OK) {
         bell_mem_free(last.key);
@@ -144,7 +146,7 @@ bell_status bell_tls_add_certificate(struct bell_tls *tls, const char *certifica
 bell_status bell_tls_reload(struct bell_tls *tls)
 {
     (void)pthread_mutex_lock(&tls->change_lock);
-    bell_status st = tls->file_count == 0 ? BELL_OK : show(tls, tls->files, tls->file_count);
+    bell_status st = tls->file_count == 0 ? BELL_OK : show(tls, tls->files, tls->file_count, NULL);
     if (st == BELL_OK && tls->options.has_tickets) {
         st = bell_tls_ticket_keys_rotate(&tls->tickets);
     }

@@ -54,7 +54,6 @@ static bell_status trust(SSL_CTX *context, const char *ca_file, char *why)
         return SSL_CTX_set_default_verify_paths(context) == 1 ? BELL_OK : BELL_EIO;
     }
     struct bell_buf text;
-    bell_buf_init(&text, BELL_TLS_MAX_FILE_BYTES);
     bell_status st = bell_tls_file_read("certificates", ca_file, &text, why);
     if (st == BELL_OK) {
         st = trust_text(SSL_CTX_get_cert_store(context), &text);

@@ -36,20 +36,20 @@ static bell_status why_of_errno(const char *what, const char *path, char *why)
     return st;
 }
 
+enum { STEP_BYTES = 16 * 1024 };
+
 static bell_status read_all(int fd, const char *what, const char *path, struct bell_buf *out,
                             char *why)
 {
-    enum { STEP_BYTES = 16 * 1024 };
     for (;;) {
-        bell_status st = bell_buf_reserve(out, STEP_BYTES);
-        if (st == BELL_ELIMIT) {
+        if (out->n > BELL_TLS_MAX_FILE_BYTES) {
             (void)snprintf(why, BELL_TLS_WHY_BYTES, "%s %s: longer than %d bytes", what, path,
                            BELL_TLS_MAX_FILE_BYTES);
-            return st;
+            return BELL_ELIMIT;
         }
-        if (st != BELL_OK) {
+        if (bell_buf_reserve(out, STEP_BYTES) != BELL_OK) {
             (void)snprintf(why, BELL_TLS_WHY_BYTES, "%s %s: out of memory", what, path);
-            return st;
+            return BELL_ENOMEM;
         }
         ssize_t n = read(fd, out->p + out->n, STEP_BYTES);
         if (n == 0) {
@@ -64,6 +64,7 @@ static bell_status read_all(int fd, const char *what, const char *path, struct b
 
 bell_status bell_tls_file_read(const char *what, const char *path, struct bell_buf *out, char *why)
 {
+    bell_buf_init(out, (size_t)BELL_TLS_MAX_FILE_BYTES + STEP_BYTES);
     /* A pipe without a writer must not make us wait. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0) {
@@ -136,7 +137,6 @@ static bool chain_parse(BIO *bio, struct identity *id)
 static bell_status certificate_read(const char *path, struct identity *id, char *why)
 {
     struct bell_buf text;
-    bell_buf_init(&text, BELL_TLS_MAX_FILE_BYTES);
     bell_status st = bell_tls_file_read("certificate", path, &text, why);
     if (st == BELL_OK) {
         BIO *bio = BIO_new_mem_buf(text.p, (int)text.n);
@@ -156,7 +156,6 @@ static bell_status key_read(const char *path, struct identity *id, char *why)
 {
     struct bell_buf text;
     bool was_asked = false;
-    bell_buf_init(&text, BELL_TLS_MAX_FILE_BYTES);
     bell_status st = bell_tls_file_read("key", path, &text, why);
     if (st == BELL_OK) {
         BIO *bio = BIO_new_mem_buf(text.p, (int)text.n);
@@ -326,7 +325,8 @@ static bell_status context_load(struct bell_tls *tls, const struct bell_tls_file
 /* ---- the set ---- */
 
 bell_status bell_tls_identities_load(struct bell_tls *tls, const struct bell_tls_files *files,
-                                     size_t count, char *why, struct bell_tls_identities **out)
+                                     size_t count, const struct bell_tls_identities *known,
+                                     char *why, struct bell_tls_identities **out)
 {
     struct bell_tls_identities *set =
         bell_mem_zalloc(sizeof *set + count * sizeof set->contexts[0]);
@@ -337,7 +337,13 @@ bell_status bell_tls_identities_load(struct bell_tls *tls, const struct bell_tls
     atomic_init(&set->refs, 1);
     bell_status st = BELL_OK;
     for (; set->count < count; set->count++) {
-        st = context_load(tls, &files[set->count], why, &set->contexts[set->count]);
+        size_t i = set->count;
+        if (known != NULL && i < known->count) {
+            (void)SSL_CTX_up_ref(known->contexts[i]);
+            set->contexts[i] = known->contexts[i];
+            continue;
+        }
+        st = context_load(tls, &files[i], why, &set->contexts[i]);
         if (st != BELL_OK) {
             bell_tls_identities_unref(set);
             return st;

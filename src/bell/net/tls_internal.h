@@ -36,17 +36,21 @@ struct bell_tls_identities {
     SSL_CTX *contexts[]; /* (owned) the first is for who names none of them */
 };
 
-/* Reads the files; why (BELL_TLS_WHY_BYTES) tells what is wrong with them. As
- * bell_tls_add_certificate. */
+/*
+ * Reads count files, but for the first ones when known has what they were; NULL for none. why
+ * (BELL_TLS_WHY_BYTES) tells what is wrong with them. As bell_tls_add_certificate.
+ */
 BELL_NODISCARD bell_status bell_tls_identities_load(struct bell_tls *tls,
                                                     const struct bell_tls_files *files,
-                                                    size_t count, char *why,
-                                                    struct bell_tls_identities **out);
+                                                    size_t count,
+                                                    const struct bell_tls_identities *known,
+                                                    char *why, struct bell_tls_identities **out);
 struct bell_tls_identities *bell_tls_identities_ref(struct bell_tls_identities *set);
 /* NULL is fine. */
 void bell_tls_identities_unref(struct bell_tls_identities *set);
 
-/* A file, whole. why as above; BELL_ENOTFOUND, BELL_EACCES, BELL_EIO, BELL_ELIMIT, BELL_ENOMEM. */
+/* A file, whole, in out, which the caller finishes whatever the status. why as above;
+ * BELL_ENOTFOUND, BELL_EACCES, BELL_EIO, BELL_ELIMIT, BELL_ENOMEM. */
 BELL_NODISCARD bell_status bell_tls_file_read(const char *what, const char *path,
                                               struct bell_buf *out, char *why);
 /* A list of protocols as RFC 7301 section 3.1 puts it on the wire. BELL_EINVAL, BELL_ENOMEM. */
