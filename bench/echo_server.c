@@ -7,6 +7,7 @@
  *                 [--deflate-threshold BYTES]
  *                 [--trusted-proxy NETWORK] [--proxy-protocol] [--hand-over PATH] [--spread MS]
  *                 [--tls-cert FILE --tls-key FILE]… [--tls-min 1.2|1.3] [--listen-plain ADDRESS]
+ *                 [--publish TOKEN]
  *
  * --hand-over: takes the listening sockets of the one that runs with the same PATH, which then
  * ends, closing its WebSockets over --spread milliseconds. ADDRESS is ADDR:PORT, unix:PATH, or
@@ -14,7 +15,8 @@
  *
  * A value may also stand behind a "=". --deflate turns permessage-deflate on as the library does by
  * default; the others, which change that, turn it on too. --tls-cert and --tls-key belong together
- * in their order; with them --listen speaks TLS, and SIGHUP reads their files anew.
+ * in their order; with them --listen speaks TLS, and SIGHUP reads their files anew. --publish:
+ * everybody subscribes to "news", and a POST to /publish with the token publishes there.
  */
 #include <bell/bell.h>
 
@@ -51,6 +53,7 @@ struct settings {
     size_t subprotocol_count;
     const char *proxies[MAX_PROXIES];
     size_t proxy_count;
+    const char *publish_token;
     const char *listen_plain; /* without TLS, whatever the others speak */
     const char *certificates[MAX_CERTIFICATES];
     size_t certificate_count;
@@ -97,6 +100,16 @@ static void relay(struct bell_ws_server *ws, bell_conn conn, const bell_message 
 {
     (void)user;
     if (bell_ws_broadcast(ws, message->type, message->data, conn) != BELL_OK) {
+        bell_ws_abort(ws, conn);
+    }
+}
+
+static void subscribe(struct bell_ws_server *ws, bell_conn conn,
+                      const struct bell_http_request *request, void *user)
+{
+    (void)request;
+    (void)user;
+    if (bell_ws_subscribe(ws, conn, BELL_LIT("news")) != BELL_OK) {
         bell_ws_abort(ws, conn);
     }
 }
@@ -164,6 +177,8 @@ static bool option_set(struct settings *s, const char *name, const char *value)
         s->certificates[s->certificate_count++] = value;
     } else if (strcmp(name, "--tls-key") == 0 && s->key_count < MAX_CERTIFICATES) {
         s->keys[s->key_count++] = value;
+    } else if (strcmp(name, "--publish") == 0) {
+        s->publish_token = value;
     } else if (strcmp(name, "--listen-plain") == 0) {
         s->listen_plain = value;
     } else if (strcmp(name, "--tls-min") == 0 &&
@@ -337,7 +352,10 @@ static bell_status compose(const struct settings *s, struct bell_tls *tls,
                            struct bell_ws_server **ws, struct bell_http_server **http,
                            struct bell_io_server **io)
 {
-    const struct bell_component component = {.on_message = s->relay ? relay : echo};
+    const struct bell_component component = {.on_open = s->publish_token != NULL ? subscribe : NULL,
+                                             .on_message = s->relay ? relay : echo};
+    const bell_http_publish_options publish_options = {.max_message_bytes = s->max_message_bytes,
+                                                       .allows_retained = true};
     bell_ws_options ws_options;
     bell_http_options http_options;
     bell_io_options io_options;
@@ -365,6 +383,11 @@ static bell_status compose(const struct settings *s, struct bell_tls *tls,
     if ((st = bell_ws_server_create(&component, &ws_options, ws)) != BELL_OK ||
         (st = bell_http_server_create(&http_options, http)) != BELL_OK ||
         (st = bell_http_server_websocket(*http, "/*", *ws)) != BELL_OK) {
+        return st;
+    }
+    if (s->publish_token != NULL &&
+        (st = bell_http_server_publish(*http, "/publish", *ws, s->publish_token,
+                                       &publish_options)) != BELL_OK) {
         return st;
     }
     if (s->static_directory != NULL &&
