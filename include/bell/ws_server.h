@@ -347,8 +347,8 @@ typedef struct {
     bell_conn except; /* who does not get it; 0 = nobody */
     /*
      * Not empty: the latest message of each key and topic is enough. Where the one before it still
-     * waits and has not begun to be sent, this one takes its place in the queue, and the other is
-     * never sent.
+     * waits and has not begun to be sent, this one takes its place in the queue, before what was
+     * sent between the two, and the other is never sent.
      */
     bell_slice key;
     bell_ws_overflow overflow; /* of this message, whatever the queue of a receiver says */
@@ -383,8 +383,8 @@ bell_ws_publish_with(struct bell_ws_server *ws, bell_slice topic, bell_message_t
 }
 
 /*
- * The same for every open connection of this server but except. Any thread. BELL_EINVAL,
- * BELL_ENOMEM, BELL_EAGAIN.
+ * Queues one message for every open connection of this server but except, else as bell_ws_publish.
+ * Any thread. BELL_EINVAL, BELL_ENOMEM, BELL_EAGAIN.
  */
 BELL_NODISCARD BELL_API bell_status bell_ws_broadcast(struct bell_ws_server *ws,
                                                       bell_message_type type, bell_slice data,
@@ -410,8 +410,9 @@ BELL_API void *bell_ws_get_user(struct bell_ws_server *ws, bell_conn conn);
 
 /*
  * Gives one connection a queue of its own kind, from the next message on; NULL = the server's
- * again. What waits already stays, and was sent as it was sent. Only on the connection's loop
- * thread. BELL_EINVAL as bell_ws_server_create; BELL_ECLOSED, BELL_ENOMEM.
+ * again. Begin with options.queue as bell_ws_options_init fills it. What waits already stays, and
+ * was sent as it was sent. Only on the connection's loop thread. BELL_EINVAL as
+ * bell_ws_server_create; BELL_ECLOSED, BELL_ENOMEM.
  */
 BELL_NODISCARD BELL_API bell_status bell_ws_set_queue(struct bell_ws_server *ws, bell_conn conn,
                                                       const bell_ws_queue_options *queue);
@@ -459,7 +460,7 @@ typedef struct {
 BELL_API void bell_ws_server_stats_sized(const struct bell_ws_server *ws, bell_ws_stats *out,
                                          size_t out_bytes);
 
-/* Any thread; a moment's values. They go with the I/O server. */
+/* Any thread; a moment's values, counted since the I/O server was made. */
 static inline void bell_ws_server_stats(const struct bell_ws_server *ws, bell_ws_stats *out)
 {
     bell_ws_server_stats_sized(ws, out, sizeof *out);

@@ -22,6 +22,7 @@ static atomic_int errors;
 static atomic_int last_error;
 static atomic_int closes;
 static atomic_int close_code;
+static atomic_int close_why;
 
 static void note_error(struct bell_ws_server *ws, bell_conn conn, bell_status error, void *user)
 {
@@ -39,6 +40,7 @@ static void note_close(struct bell_ws_server *ws, bell_conn conn, const bell_clo
     (void)conn;
     (void)user;
     assert_int_equal(e->origin, BELL_CLOSED_BY_ENGINE);
+    atomic_store(&close_why, (int)e->why);
     atomic_store(&close_code, e->code);
     atomic_fetch_add(&closes, 1);
 }
@@ -256,6 +258,7 @@ static void who_misses_a_message_for_want_of_memory_is_closed(void **state)
         assert_int_equal(atomic_load(&errors), 1);
         assert_int_equal(atomic_load(&last_error), BELL_ENOMEM);
         assert_int_equal(atomic_load(&close_code), 1011);
+        assert_int_equal(atomic_load(&close_why), BELL_ENOMEM);
         bell_io_server_stop(s.io);
         for (int j = 0; j < 3; j++) {
             peer_close(&peers[j]);
