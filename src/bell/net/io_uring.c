@@ -172,7 +172,7 @@ static bell_status receive_change(struct bell_io *io, struct bell_io_handle *h, 
         }
         return s->is_armed ? bell_uring_cancel(io, bell_uring_shot_of(s), s) : BELL_OK;
     }
-    if (s->held != NULL || s->has_end) {
+    if (s->has_held || s->has_end) {
         bell_uring_list(io, s); /* that first */
         return BELL_OK;
     }

@@ -12,28 +12,51 @@
 
 /* ---- held bytes ---- */
 
+static void held_free(struct bell_uring_held *held)
+{
+    if (held != NULL) {
+        bell_mem_free(held->bytes);
+        bell_mem_free(held);
+    }
+}
+
+/* What is held is the caller's now; NULL when nothing is. */
+static struct bell_uring_held *held_take(struct bell_uring_slot *s)
+{
+    if (!s->has_held) {
+        return NULL;
+    }
+    struct bell_uring_held *held = s->u.held;
+    s->has_held = false;
+    s->u.handle = held->handle;
+    return held;
+}
+
 void bell_uring_held_drop(struct bell_uring_slot *s)
 {
-    if (s->held != NULL) {
-        bell_mem_free(s->held->bytes);
-        bell_mem_free(s->held);
-        s->held = NULL;
-    }
+    held_free(held_take(s));
 }
 
 /* Bytes that came although receiving was stopped: they are ours now. */
 static bell_status hold(struct bell_uring_slot *s, const char *bytes, size_t n)
 {
-    if (s->held == NULL) {
-        s->held = bell_mem_zalloc(sizeof *s->held);
+    if (!s->has_held) {
+        struct bell_uring_held *first = bell_mem_zalloc(sizeof *first);
+        if (first == NULL) {
+            return BELL_ENOMEM;
+        }
+        first->handle = s->u.handle;
+        s->u.held = first;
+        s->has_held = true;
     }
-    char *grown = s->held == NULL ? NULL : bell_mem_resize(s->held->bytes, s->held->n + n);
+    struct bell_uring_held *held = s->u.held;
+    char *grown = bell_mem_resize(held->bytes, held->n + n);
     if (grown == NULL) {
         return BELL_ENOMEM;
     }
-    memcpy(grown + s->held->n, bytes, n);
-    s->held->bytes = grown;
-    s->held->n += n;
+    memcpy(grown + held->n, bytes, n);
+    held->bytes = grown;
+    held->n += n;
     return BELL_OK;
 }
 
@@ -49,39 +72,35 @@ static void tell_received(struct bell_io *io, struct bell_io_handle *h, bell_sta
 /* What was held is told first, as far as receiving is not stopped again meanwhile. */
 static void tell_held(struct bell_io *io, struct bell_uring_slot *s)
 {
-    struct bell_io_handle *h = s->handle;
+    struct bell_io_handle *h = bell_uring_handle_of(s);
     uint32_t generation = s->generation;
     size_t told = 0;
-    struct bell_uring_held *held = s->held;
-    s->held = NULL;
-    while (held != NULL && told < held->n && s->generation == generation && s->handle != NULL &&
-           h->is_receiving) {
+    struct bell_uring_held *held = held_take(s);
+    while (held != NULL && told < held->n && s->generation == generation &&
+           bell_uring_handle_of(s) != NULL && h->is_receiving) {
         size_t n = held->n - told;
         n = n < BELL_IO_MAX_RECEIVE_BYTES ? n : BELL_IO_MAX_RECEIVE_BYTES;
         tell_received(io, h, BELL_OK, held->bytes + told, n);
         told += n;
     }
-    bool is_there = s->generation == generation && s->handle != NULL;
+    bool is_there = s->generation == generation && bell_uring_handle_of(s) != NULL;
     if (held != NULL && is_there && told < held->n &&
         hold(s, held->bytes + told, held->n - told) != BELL_OK) {
         tell_received(io, h, BELL_ENOMEM, NULL, 0);
-    } else if (is_there && s->held == NULL && s->has_end && h->is_receiving) {
+    } else if (is_there && !s->has_held && s->has_end && h->is_receiving) {
         s->has_end = false;
         tell_received(io, h, BELL_OK, NULL, 0);
     }
-    if (held != NULL) {
-        bell_mem_free(held->bytes);
-        bell_mem_free(held);
-    }
+    held_free(held);
 }
 
 static void received_bytes(struct bell_io *io, struct bell_uring_slot *s,
                            const struct io_uring_cqe *cqe)
 {
-    struct bell_io_handle *h = s->handle;
+    struct bell_io_handle *h = bell_uring_handle_of(s);
     char *bytes = bell_uring_buffer_bytes(io, cqe);
     size_t n = (size_t)cqe->res;
-    if (h->is_receiving && s->held == NULL) {
+    if (h->is_receiving && !s->has_held) {
         tell_received(io, h, BELL_OK, bytes, n);
     } else if (hold(s, bytes, n) != BELL_OK) {
         tell_received(io, h, BELL_ENOMEM, bytes, 0);
@@ -90,10 +109,11 @@ static void received_bytes(struct bell_io *io, struct bell_uring_slot *s,
 
 static void received_end(struct bell_io *io, struct bell_uring_slot *s, int res)
 {
-    if (res == 0 && (!s->handle->is_receiving || s->held != NULL)) {
+    if (res == 0 && (!bell_uring_handle_of(s)->is_receiving || s->has_held)) {
         s->has_end = true;
     } else {
-        tell_received(io, s->handle, res == 0 ? BELL_OK : bell_io_status(-res), NULL, 0);
+        tell_received(io, bell_uring_handle_of(s), res == 0 ? BELL_OK : bell_io_status(-res), NULL,
+                      0);
     }
 }
 
@@ -121,7 +141,7 @@ static void on_receive(struct bell_io *io, const struct io_uring_cqe *cqe)
     }
     if (cqe->res <= 0 && !is_passing(-cqe->res)) {
         received_end(io, s, cqe->res);
-    } else if (!s->is_armed && s->handle->is_receiving) {
+    } else if (!s->is_armed && bell_uring_handle_of(s)->is_receiving) {
         bell_uring_list(io, s); /* out of buffers, or cancelled and wanted again */
     }
 }
@@ -131,12 +151,12 @@ static void on_watch(struct bell_io *io, const struct io_uring_cqe *cqe)
     struct bell_uring_slot *s = bell_uring_slot_of(io, cqe->user_data);
     if (s != NULL) {
         s->is_watched = false;
-        if (s->handle->kind == BELL_IO_LISTENER) {
-            if (s->handle->is_receiving && !s->is_armed) {
+        if (bell_uring_handle_of(s)->kind == BELL_IO_LISTENER) {
+            if (bell_uring_handle_of(s)->is_receiving && !s->is_armed) {
                 bell_uring_list(io, s); /* somebody is there to be accepted */
             }
-        } else if (!s->handle->is_receiving && cqe->res > 0) {
-            tell_received(io, s->handle, BELL_ECLOSED, NULL, 0);
+        } else if (!bell_uring_handle_of(s)->is_receiving && cqe->res > 0) {
+            tell_received(io, bell_uring_handle_of(s), BELL_ECLOSED, NULL, 0);
         }
     }
 }
@@ -168,7 +188,7 @@ static void on_accept(struct bell_io *io, const struct io_uring_cqe *cqe)
     if ((cqe->flags & IORING_CQE_F_MORE) == 0) {
         s->is_armed = false;
     }
-    struct bell_io_handle *h = s->handle;
+    struct bell_io_handle *h = bell_uring_handle_of(s);
     if (cqe->res >= 0) {
         bell_address peer = peer_of(cqe->res);
         io->own_fd = cqe->res;
@@ -184,7 +204,7 @@ static void on_accept(struct bell_io *io, const struct io_uring_cqe *cqe)
     if (s != NULL && cqe->res == -EAGAIN && !s->is_armed) {
         /* Another process was quicker, and this kernel does not wait where the socket would not. */
         bell_uring_watch(io, s);
-    } else if (s != NULL && !s->is_armed && s->handle->is_receiving) {
+    } else if (s != NULL && !s->is_armed && bell_uring_handle_of(s)->is_receiving) {
         bell_uring_list(io, s);
     }
 }
@@ -192,8 +212,8 @@ static void on_accept(struct bell_io *io, const struct io_uring_cqe *cqe)
 static void tell_sent(struct bell_io *io, struct bell_uring_slot *s, bell_status st, size_t n)
 {
     s->send = SEND_NONE;
-    s->handle->is_send_waiting = false;
-    io->base.events.on_sent(s->handle, st, n, io->base.user);
+    bell_uring_handle_of(s)->is_send_waiting = false;
+    io->base.events.on_sent(bell_uring_handle_of(s), st, n, io->base.user);
 }
 
 static void on_sent(struct bell_io *io, const struct io_uring_cqe *cqe)
@@ -228,8 +248,8 @@ static void on_connected(struct bell_io *io, const struct io_uring_cqe *cqe)
     if (s != NULL) {
         bell_status st = cqe->res == 0 ? BELL_OK : bell_io_connect_status(-cqe->res);
         s->send = SEND_NONE;
-        s->handle->kind = BELL_IO_STREAM;
-        io->base.events.on_connected(s->handle, st, io->base.user);
+        bell_uring_handle_of(s)->kind = BELL_IO_STREAM;
+        io->base.events.on_connected(bell_uring_handle_of(s), st, io->base.user);
     }
 }
 
@@ -271,11 +291,11 @@ void bell_uring_look_at_listed(struct bell_io *io)
     io->listed = NO_SLOT;
     struct bell_uring_slot *s;
     while ((s = bell_uring_unlist(io, &list)) != NULL) {
-        if (s->handle->is_receiving) {
+        if (bell_uring_handle_of(s)->is_receiving) {
             tell_held(io, s);
         }
-        if (s->handle != NULL && s->handle->is_receiving && !s->is_armed && s->held == NULL &&
-            bell_uring_arm(io, s) != BELL_OK) {
+        if (bell_uring_handle_of(s) != NULL && bell_uring_handle_of(s)->is_receiving &&
+            !s->is_armed && !s->has_held && bell_uring_arm(io, s) != BELL_OK) {
             bell_uring_list(io, s);
         }
     }

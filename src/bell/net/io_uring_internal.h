@@ -57,21 +57,25 @@ enum send_state { SEND_NONE, SEND_QUEUED, SEND_POLLING, SEND_CONNECTING };
 
 /* Bytes that came after receiving was stopped, until it goes on. */
 struct bell_uring_held {
-    char *bytes; /* (owned) */
+    struct bell_io_handle *handle; /* (borrowed) whose they are */
+    char *bytes;                   /* (owned) */
     size_t n;
 };
 
-/* One per connection: packed into 24 bytes. */
+/* One per connection: packed into 16 bytes. */
 struct bell_uring_slot {
-    struct bell_io_handle *handle; /* (borrowed) NULL while free */
-    struct bell_uring_held *held;  /* (owned) NULL while nothing is held */
+    union {
+        struct bell_io_handle *handle; /* (borrowed) NULL while free; see bell_uring_handle_of */
+        struct bell_uring_held *held;  /* (owned) with has_held */
+    } u;
     uint32_t generation : 24;
     uint8_t send : 2;    /* enum send_state */
     bool is_armed : 1;   /* a multishot operation is in the kernel, or asked to end and not over */
     bool is_listed : 1;  /* to be looked at before the next wait; a closed one is free after that */
     bool is_watched : 1; /* receiving is stopped: the kernel tells when the peer is dead */
     bool has_end : 1;    /* the peer's end came while receiving was stopped */
-    uint32_t next;       /* while listed, or while free and not listed */
+    bool has_held : 1;
+    uint32_t next; /* while listed, or while free and not listed */
 };
 
 /* A send of several pieces; the kernel reads it at submission. */
@@ -113,10 +117,17 @@ static inline struct bell_uring_slot *bell_uring_slot_at(const struct bell_io *i
     return &io->chunks[slot / CHUNK_SLOTS][slot % CHUNK_SLOTS];
 }
 
+/* Whose slot it is; NULL while free. */
+static inline struct bell_io_handle *bell_uring_handle_of(const struct bell_uring_slot *s)
+{
+    return s->has_held ? s->u.held->handle : s->u.handle;
+}
+
 static inline uint64_t bell_uring_user_data(enum bell_uring_operation op,
                                             const struct bell_uring_slot *s)
 {
-    return (uint64_t)op << OPERATION_SHIFT | (uint64_t)s->generation << SLOT_BITS | s->handle->slot;
+    return (uint64_t)op << OPERATION_SHIFT | (uint64_t)s->generation << SLOT_BITS |
+           bell_uring_handle_of(s)->slot;
 }
 
 static inline enum bell_uring_operation bell_uring_operation_of(uint64_t data)
@@ -128,13 +139,15 @@ static inline enum bell_uring_operation bell_uring_operation_of(uint64_t data)
 static inline struct bell_uring_slot *bell_uring_slot_of(struct bell_io *io, uint64_t data)
 {
     struct bell_uring_slot *s = bell_uring_slot_at(io, data & NO_SLOT);
-    return s->generation == (data >> SLOT_BITS & GENERATION_MASK) && s->handle != NULL ? s : NULL;
+    return s->generation == (data >> SLOT_BITS & GENERATION_MASK) && bell_uring_handle_of(s) != NULL
+               ? s
+               : NULL;
 }
 
 /* The kind of the operation that goes on until stopped. */
 static inline enum bell_uring_operation bell_uring_shot_of(const struct bell_uring_slot *s)
 {
-    return s->handle->kind == BELL_IO_LISTENER ? OP_ACCEPT : OP_RECEIVE;
+    return bell_uring_handle_of(s)->kind == BELL_IO_LISTENER ? OP_ACCEPT : OP_RECEIVE;
 }
 
 /* A slot for a handle. BELL_ENOMEM. */

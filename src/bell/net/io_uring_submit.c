@@ -43,7 +43,7 @@ bell_status bell_uring_slot_take(struct bell_io *io, struct bell_io_handle *h)
     }
     struct bell_uring_slot *s = bell_uring_slot_at(io, slot);
     uint32_t generation = s->generation + 1U;
-    *s = (struct bell_uring_slot){.handle = h, .generation = generation & GENERATION_MASK};
+    *s = (struct bell_uring_slot){.u.handle = h, .generation = generation & GENERATION_MASK};
     h->slot = slot & NO_SLOT;
     return BELL_OK;
 }
@@ -58,7 +58,7 @@ void bell_uring_slot_give(struct bell_io *io, struct bell_io_handle *h)
 {
     struct bell_uring_slot *s = bell_uring_slot_at(io, h->slot);
     bell_uring_held_drop(s);
-    s->handle = NULL;
+    s->u.handle = NULL;
     if (!s->is_listed) {
         to_free(io, h->slot);
     }
@@ -71,7 +71,7 @@ struct bell_uring_slot *bell_uring_unlist(struct bell_io *io, uint32_t *list)
         struct bell_uring_slot *s = bell_uring_slot_at(io, slot);
         *list = s->next;
         s->is_listed = false;
-        if (s->handle != NULL) {
+        if (bell_uring_handle_of(s) != NULL) {
             return s;
         }
         to_free(io, slot);
@@ -84,7 +84,7 @@ void bell_uring_list(struct bell_io *io, struct bell_uring_slot *s)
     if (!s->is_listed) {
         s->is_listed = true;
         s->next = io->listed;
-        io->listed = s->handle->slot;
+        io->listed = bell_uring_handle_of(s)->slot;
         io->must_not_wait = true;
     }
 }
@@ -116,11 +116,11 @@ bell_status bell_uring_arm(struct bell_io *io, struct bell_uring_slot *s)
     if (sqe == NULL) {
         return BELL_ENOMEM;
     }
-    if (s->handle->kind == BELL_IO_LISTENER) {
-        io_uring_prep_multishot_accept(sqe, s->handle->fd, NULL, NULL, SOCK_CLOEXEC);
+    if (bell_uring_handle_of(s)->kind == BELL_IO_LISTENER) {
+        io_uring_prep_multishot_accept(sqe, bell_uring_handle_of(s)->fd, NULL, NULL, SOCK_CLOEXEC);
         io_uring_sqe_set_data64(sqe, bell_uring_user_data(OP_ACCEPT, s));
     } else {
-        io_uring_prep_recv_multishot(sqe, s->handle->fd, NULL, 0, 0);
+        io_uring_prep_recv_multishot(sqe, bell_uring_handle_of(s)->fd, NULL, 0, 0);
         sqe->flags |= IOSQE_BUFFER_SELECT;
         sqe->buf_group = BUFFER_GROUP;
         io_uring_sqe_set_data64(sqe, bell_uring_user_data(OP_RECEIVE, s));
@@ -147,10 +147,10 @@ bell_status bell_uring_poll_arm(struct bell_io *io, struct bell_uring_slot *s)
     if (sqe == NULL) {
         return BELL_ENOMEM;
     }
-    io_uring_prep_poll_add(sqe, s->handle->fd, POLLOUT);
+    io_uring_prep_poll_add(sqe, bell_uring_handle_of(s)->fd, POLLOUT);
     io_uring_sqe_set_data64(sqe, bell_uring_user_data(OP_POLL, s));
     s->send = SEND_POLLING;
-    s->handle->is_send_waiting = true;
+    bell_uring_handle_of(s)->is_send_waiting = true;
     return BELL_OK;
 }
 
@@ -159,8 +159,8 @@ void bell_uring_watch(struct bell_io *io, struct bell_uring_slot *s)
     struct io_uring_sqe *sqe = s->is_watched ? NULL : bell_uring_next_sqe(io);
     if (sqe != NULL) {
         /* Errors and hang-ups are told whatever is asked for. */
-        io_uring_prep_poll_add(sqe, s->handle->fd,
-                               s->handle->kind == BELL_IO_LISTENER ? POLLIN : 0U);
+        io_uring_prep_poll_add(sqe, bell_uring_handle_of(s)->fd,
+                               bell_uring_handle_of(s)->kind == BELL_IO_LISTENER ? POLLIN : 0U);
         io_uring_sqe_set_data64(sqe, bell_uring_user_data(OP_WATCH, s));
         s->is_watched = true;
     }
