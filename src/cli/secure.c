@@ -34,7 +34,8 @@ bool secure_create(const struct config *config, struct bell_tls **out)
     struct bell_tls *tls = NULL;
     bell_status st = bell_tls_create(&options, &tls);
     if (st != BELL_OK) {
-        cli_complain("no TLS: %s", bell_status_text(st));
+        cli_complain("no TLS: %s", st == BELL_ENOTSUP ? "deskbell was built without OpenSSL"
+                                                      : bell_status_text(st));
         return false;
     }
     if (add_all(config, tls) != BELL_OK) {

@@ -10,7 +10,9 @@ import { Duplex } from "node:stream";
 import { after, afterEach, before, test } from "node:test";
 import { connect as connectTls } from "node:tls";
 
-import { closeFrame, expectAlive, expectClose, expectFrame, frame, BINARY, openWebSocket, TEXT, upgradeRequest } from "../support/bell_frames.mjs";
+import {
+    BINARY, CLOSE, closeFrame, closePayload, expectAlive, expectClose, expectFrame, frame, openWebSocket, PING, PONG, TEXT, upgradeRequest,
+} from "../support/bell_frames.mjs";
 import { BellServer, BUILD, eventually } from "../support/bell_server.mjs";
 import { destroyAll, request, Wire } from "../support/bell_wire.mjs";
 import { encryptKey, makeCertificate } from "../support/certificates.mjs";
@@ -156,6 +158,52 @@ for (const version of VERSIONS) {
         });
     });
 }
+
+test("who takes nothing of what is published is dropped with 1013, and the others lose nothing", async () => {
+    await during({ args: ["--relay", "--max-message", "65536"] }, async (server) => {
+        for (const version of VERSIONS) {
+            const [stalled, reader, sender] = await Promise.all([0, 1, 2].map(() => openWebSocket(server, { tls: only(version) })));
+            const count = 500; // 32 MB: the queue takes 4 MiB, the rest is room for what kernels hold
+            const payload = (i) => Buffer.alloc(64000, i % 251);
+            stalled.pause();
+            for (let i = 0; i < count; i++) {
+                sender.write(frame(BINARY, payload(i)));
+                await expectFrame(reader, BINARY, payload(i)); // in step: only one of them is slow
+            }
+            stalled.resume();
+            let got = 0;
+            for (;; got++) {
+                const next = await stalled.frame();
+                if (next.opcode === CLOSE) {
+                    assert.equal(next.payload.readUInt16BE(), 1013);
+                    break;
+                }
+                assert.equal(Buffer.compare(next.payload, payload(got)), 0, `message ${got} is whole`);
+            }
+            assert.ok(got < count, "not all came");
+            assert.equal((await stalled.rest()).length, 0);
+            reader.write(frame(PING, "there?"));
+            await expectFrame(reader, PONG, "there?");
+        }
+    });
+});
+
+test("a server that ends says so to all", async () => {
+    await during({}, async (server) => {
+        const sessions = [];
+        for (const version of VERSIONS) sessions.push(await openWebSocket(server, { tls: only(version) }));
+        const idle = await Wire.connect(server.port, { tls: { ca: main.cert } });
+        server.signal("SIGTERM");
+        for (const ws of sessions) {
+            await expectFrame(ws, CLOSE, closePayload(1001));
+            ws.write(closeFrame(1001));
+            assert.equal((await ws.rest()).length, 0);
+            ws.end();
+        }
+        assert.equal((await idle.rest()).length, 0);
+        idle.end();
+    });
+});
 
 test("a client that asks to negotiate anew is refused (RFC 5746 section 4.5)", async () => {
     await during({}, async (server) => {

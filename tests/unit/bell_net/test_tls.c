@@ -7,8 +7,10 @@
 #include "bell/net/loop.h"
 #include "bell/net/stream.h"
 #include "bell/net/stream_tls.h"
+#include "bell/net/tls_internal.h"
 #include "certificate.h"
 
+#include <malloc.h>
 #include <openssl/crypto.h>
 #include <openssl/ssl.h>
 #include <setjmp.h>
@@ -218,6 +220,20 @@ static void assert_got(const struct side *side, const char *bytes, size_t n)
     assert_memory_equal(side->got, bytes, n);
 }
 
+/* One that speaks only this version. The caller destroys it. */
+static struct bell_tls_client *client_of(bell_tls_version version)
+{
+    struct bell_tls_client *client;
+    bell_tls_client_options options;
+    bell_tls_client_options_init(&options);
+    options.ca_file = in_folder("all.pem");
+    options.min_version = version;
+    assert_int_equal(bell_tls_client_create(&options, &client), BELL_OK);
+    int most = version == BELL_TLS_1_2 ? TLS1_2_VERSION : TLS1_3_VERSION;
+    assert_int_equal(SSL_CTX_set_max_proto_version(client->context, most), 1);
+    return client;
+}
+
 static void connect_pair(struct pair *p)
 {
     assert_int_equal(pair_create(p, tls, trusting, "first.example"), BELL_OK);
@@ -235,12 +251,7 @@ static void nothing_depends_on_how_bytes_are_cut(void **state)
     (void)state;
     memset(text, 'x', sizeof text);
     for (int version = BELL_TLS_1_2; version <= BELL_TLS_1_3; version++) {
-        bell_tls_client_options options;
-        bell_tls_client_options_init(&options);
-        options.ca_file = in_folder("all.pem");
-        options.min_version = (bell_tls_version)version;
-        struct bell_tls_client *client;
-        assert_int_equal(bell_tls_client_create(&options, &client), BELL_OK);
+        struct bell_tls_client *client = client_of((bell_tls_version)version);
         for (size_t i = 0; i < sizeof CUTS / sizeof CUTS[0]; i++) {
             struct pair p;
             assert_int_equal(pair_create(&p, tls, client, "first.example"), BELL_OK);
@@ -401,6 +412,28 @@ static void the_client_checks_who_vouches(void **state)
     pair_finish(&p);
     bell_tls_client_destroy(any);
     bell_tls_destroy(stranger);
+}
+
+static void the_oldest_version_may_be_raised(void **state)
+{
+    bell_tls_options options;
+    struct bell_tls *modern;
+    (void)state;
+    bell_tls_options_init(&options);
+    options.min_version = BELL_TLS_1_3;
+    assert_int_equal(bell_tls_create(&options, &modern), BELL_OK);
+    assert_int_equal(
+        bell_tls_add_certificate(modern, in_folder("first.pem"), in_folder("first.key")), BELL_OK);
+    for (int version = BELL_TLS_1_2; version <= BELL_TLS_1_3; version++) {
+        struct bell_tls_client *client = client_of((bell_tls_version)version);
+        struct pair p;
+        assert_int_equal(pair_create(&p, modern, client, "first.example"), BELL_OK);
+        talk(&p, SIZE_MAX);
+        assert_int_equal(is_connected(&p), version == BELL_TLS_1_3);
+        pair_finish(&p);
+        bell_tls_client_destroy(client);
+    }
+    bell_tls_destroy(modern);
 }
 
 /* RFC 7301 section 3.2 */
@@ -633,24 +666,36 @@ static void a_peer_that_asks_without_reading_is_dropped(void **state)
 
 /* ---- memory ---- */
 
+static size_t openssl_bytes; /* that it holds */
+
+static void *counted(void *p)
+{
+    openssl_bytes += malloc_usable_size(p);
+    return p;
+}
+
 static void *openssl_alloc(size_t n, const char *file, int line)
 {
     (void)file;
     (void)line;
-    return bell_mem_alloc(n);
+    return counted(bell_mem_alloc(n));
 }
 
 static void *openssl_resize(void *p, size_t n, const char *file, int line)
 {
     (void)file;
     (void)line;
-    return bell_mem_resize(p, n);
+    size_t before = malloc_usable_size(p);
+    void *grown = bell_mem_resize(p, n);
+    openssl_bytes -= grown == NULL ? 0 : before;
+    return counted(grown);
 }
 
 static void openssl_free(void *p, const char *file, int line)
 {
     (void)file;
     (void)line;
+    openssl_bytes -= malloc_usable_size(p);
     bell_mem_free(p);
 }
 
@@ -693,6 +738,30 @@ static void every_allocation_fails_once(void **state)
     }
     assert_true(n > 100);
     assert_true(failures > 50);
+}
+
+/* Without what libbell has for any connection: less than 400 bytes. */
+static void an_idle_session_is_small(void **state)
+{
+    enum { MAX_BYTES = 14600 };
+    (void)state;
+    for (int version = BELL_TLS_1_2; version <= BELL_TLS_1_3; version++) {
+        struct pair p;
+        struct bell_tls_client *client = client_of((bell_tls_version)version);
+        assert_int_equal(pair_create(&p, tls, client, "www.example"), BELL_OK);
+        talk(&p, SIZE_MAX);
+        say(&p.client, "one message", 11);
+        talk(&p, SIZE_MAX);
+        say(&p.server, "and its answer", 14);
+        talk(&p, SIZE_MAX);
+        assert_true(is_connected(&p));
+        size_t before = openssl_bytes;
+        bell_tls_session_destroy(p.server.session);
+        assert_in_range(before - openssl_bytes, 1000, MAX_BYTES);
+        p.server.session = NULL;
+        pair_finish(&p);
+        bell_tls_client_destroy(client);
+    }
 }
 
 /* ---- turns ---- */
@@ -830,6 +899,7 @@ int main(void)
         cmocka_unit_test(what_is_broken_fails_for_good),
         cmocka_unit_test(the_client_checks_for_whom_the_certificate_is),
         cmocka_unit_test(the_client_checks_who_vouches),
+        cmocka_unit_test(the_oldest_version_may_be_raised),
         cmocka_unit_test(no_common_protocol_is_refused),
         cmocka_unit_test(options_are_checked),
         cmocka_unit_test(what_is_wrong_with_a_file_is_told),
@@ -837,6 +907,7 @@ int main(void)
         cmocka_unit_test(sixty_four_certificates_are_the_limit),
         cmocka_unit_test(a_reload_is_all_or_nothing),
         cmocka_unit_test(a_peer_that_asks_without_reading_is_dropped),
+        cmocka_unit_test(an_idle_session_is_small),
         cmocka_unit_test(every_allocation_fails_once),
         cmocka_unit_test(a_turn_takes_only_so_many_steps),
     };
