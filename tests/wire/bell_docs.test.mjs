@@ -180,6 +180,17 @@ test("the_guide_has_every_program_that_is_driven_here", () => {
     assert.deepEqual([...programs.keys()].sort(), Object.keys(DRIVERS).sort());
 });
 
+test("the_index_has_every_page_and_the_list_every_example", async () => {
+    const index = await readFile(join(GUIDE, "index.md"), "utf8");
+    for (const name of (await readdir(GUIDE)).filter((one) => one !== "index.md")) {
+        assert.ok(index.includes(`](${name})`), `index.md does not name ${name}`);
+    }
+    const list = await readFile(join(ROOT, "examples/README.md"), "utf8");
+    for (const name of (await readdir(join(ROOT, "examples"))).filter((one) => one.endsWith(".c"))) {
+        assert.ok(list.includes(`](${name})`), `examples/README.md does not name ${name}`);
+    }
+});
+
 test("links_of_the_guide_lead_somewhere", async () => {
     for (const page of pages) {
         const text = (await readFile(page, "utf8")).replace(/^```[^]*?^```$/gm, "");
