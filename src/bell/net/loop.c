@@ -1,6 +1,7 @@
 #include "bell/net/loop.h"
 
 #include "base/clock.h"
+#include "base/compiler.h"
 #include "base/log.h"
 #include "bell/net/stream.h"
 #include "bell/net/stream_events.h"
@@ -85,15 +86,21 @@ void bell_loop_finish(struct bell_loop *loop)
 
 static void flush_dirty(struct bell_loop *loop)
 {
+    loop->events.on_settle(loop->user);
     /* Streams that are marked meanwhile (more to send than one turn's share) wait for the next
      * turn. */
     struct bell_stream *s = loop->dirty;
     loop->dirty = NULL;
     while (s != NULL) {
         struct bell_stream *next = s->next;
+        if (next != NULL) {
+            BELL_PREFETCH(&next->out); /* while this one is in the kernel */
+        }
         bell_stream_flush(s);
         s = next;
     }
+    /* What the owner has put off since marks streams, and so there will be a next turn at once. */
+    loop->events.on_settle(loop->user);
 }
 
 void bell_loop_reap(struct bell_loop *loop)

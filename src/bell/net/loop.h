@@ -48,6 +48,9 @@ typedef struct {
     void (*on_time)(struct bell_timer *timer, uint64_t now_ms, void *user);
     /* Once per turn in which the loop was woken, before mails are delivered. */
     void (*on_wake)(void *user);
+    /* What was put off must be queued: what the turn has queued is sent next. May be called more
+     * than once in a turn. */
+    void (*on_settle)(void *user);
     /* First and last thing the thread does. */
     void (*on_start)(void *user);
     void (*on_stop)(void *user);
@@ -57,7 +60,7 @@ struct bell_loop {
     struct bell_io *io; /* (owned) */
     struct bell_timer_wheel timers;
     struct bell_mailbox mailbox;
-    struct bell_out_pool pool;       /* of its streams\' queues */
+    struct bell_out_pool pool;       /* of its streams' queues */
     uint64_t now_ms;                 /* monotonic, of this turn */
     int64_t now_s;                   /* wall clock, of this turn: seconds since 1970 */
     struct bell_stream *dirty;       /* (borrowed) streams with something new to send */

@@ -248,18 +248,26 @@ bell_status bell_out_queue_copy(struct bell_out_pool *pool, struct bell_out_queu
 }
 
 bell_status bell_out_queue_share(struct bell_out_pool *pool, struct bell_out_queue *q,
-                                 struct bell_blob *blob)
+                                 struct bell_blob *blob, uint32_t frames)
 {
     /* Behind others a small frame is cheaper copied than gathered as a piece of its own. */
     if (q->tail != NULL && blob->size < SHARE_FROM_BYTES) {
-        return bell_out_queue_copy(pool, q, bell_slice_make(blob->bytes, blob->size), BELL_LIT(""));
+        char *to;
+        bell_status st = bell_out_queue_reserve(pool, q, blob->size, &to);
+        if (st == BELL_OK) {
+            memcpy(to, blob->bytes, blob->size);
+            q->tail->frames += frames - 1;
+            q->frames += frames - 1;
+        }
+        return st;
     }
     struct bell_out_node *node = fits(q, blob->size) ? shared_create(pool, blob) : NULL;
     if (node == NULL) {
         return BELL_ENOMEM;
     }
     append(q, node);
-    q->frames++;
+    node->frames = frames;
+    q->frames += frames;
     q->bytes += (uint32_t)blob->size;
     return BELL_OK;
 }

@@ -53,9 +53,10 @@ BELL_NODISCARD bell_status bell_out_queue_copy(struct bell_out_pool *pool, struc
 BELL_NODISCARD bell_status bell_out_queue_reserve(struct bell_out_pool *pool,
                                                   struct bell_out_queue *q, size_t size,
                                                   char **out);
-/* Appends a shared frame: takes a reference of its own. BELL_ENOMEM. */
+/* Appends a blob of so many frames that others share: takes a reference of its own. BELL_ENOMEM. */
 BELL_NODISCARD bell_status bell_out_queue_share(struct bell_out_pool *pool,
-                                                struct bell_out_queue *q, struct bell_blob *blob);
+                                                struct bell_out_queue *q, struct bell_blob *blob,
+                                                uint32_t frames);
 /*
  * Appends a frame that stands alone; takes a reference of its own. key (0 = none) is a hash by
  * which replace finds it; may_drop: make_room may give it up. BELL_ENOMEM.

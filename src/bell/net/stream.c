@@ -190,16 +190,21 @@ bell_status bell_stream_reserve(struct bell_stream *s, size_t size, char **out)
     return st;
 }
 
-bell_status bell_stream_send_blob(struct bell_stream *s, struct bell_blob *blob)
+bell_status bell_stream_send_frames(struct bell_stream *s, struct bell_blob *blob, uint32_t frames)
 {
     if (!may_send(s)) {
         return BELL_ECLOSED;
     }
-    bell_status st = bell_out_queue_share(&s->loop->pool, &s->out, blob);
+    bell_status st = bell_out_queue_share(&s->loop->pool, &s->out, blob, frames);
     if (st == BELL_OK) {
         bell_stream_mark_dirty(s);
     }
     return st;
+}
+
+bell_status bell_stream_send_blob(struct bell_stream *s, struct bell_blob *blob)
+{
+    return bell_stream_send_frames(s, blob, 1);
 }
 
 /* So many of the first pieces the kernel may be reading, or are encrypted already. */

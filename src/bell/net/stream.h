@@ -117,6 +117,9 @@ void bell_stream_receive(struct bell_stream *s, bool on);
 BELL_NODISCARD bell_status bell_stream_send(struct bell_stream *s, bell_slice head,
                                             bell_slice payload);
 BELL_NODISCARD bell_status bell_stream_send_blob(struct bell_stream *s, struct bell_blob *blob);
+/* So many frames in one blob. */
+BELL_NODISCARD bell_status bell_stream_send_frames(struct bell_stream *s, struct bell_blob *blob,
+                                                   uint32_t frames);
 /* Room for a frame at the end of the queue: the caller writes all size bytes at *out before its
  * next call. Else as bell_stream_send. */
 BELL_NODISCARD bell_status bell_stream_reserve(struct bell_stream *s, size_t size, char **out);

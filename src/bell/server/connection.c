@@ -48,6 +48,14 @@ struct bell_connection *bell_connection_of_stream(struct bell_stream *s)
     return (struct bell_connection *)(void *)s; /* stream is the first member */
 }
 
+void bell_connection_prefetch(const struct bell_connection *c)
+{
+    enum { LINE_BYTES = 64 };
+    for (size_t at = 0; at < sizeof *c; at += LINE_BYTES) {
+        BELL_PREFETCH((const char *)c + at);
+    }
+}
+
 /* ---- time ---- */
 
 void bell_connection_touch(struct bell_connection *c)

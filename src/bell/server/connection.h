@@ -83,6 +83,8 @@ struct bell_connection *bell_connection_find(struct bell_server_loop *home, bell
 void bell_connection_end(struct bell_connection *c);
 /* Closes at once. */
 void bell_connection_close(struct bell_connection *c);
+/* Its memory will be needed soon. */
+void bell_connection_prefetch(const struct bell_connection *c);
 /* A sign of life. */
 void bell_connection_touch(struct bell_connection *c);
 /* When the last one was; right for 49 days. */

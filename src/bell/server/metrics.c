@@ -109,6 +109,16 @@ size_t bell_metrics_find_topic(const struct bell_ws_server *ws, uint64_t hash)
     return i;
 }
 
+void bell_metrics_count_topic(struct bell_ws_loop *loop, uint64_t hash, uint64_t subscribers,
+                              uint64_t delivered)
+{
+    size_t i = bell_metrics_find_topic(loop->ws, hash);
+    if (i < loop->ws->named_topic_count) {
+        bell_counter_add(&loop->named_topics[i].subscribers, subscribers);
+        bell_counter_add(&loop->named_topics[i].delivered, delivered);
+    }
+}
+
 bell_status bell_metrics_name_topic(struct bell_ws_server *ws, bell_slice topic)
 {
     if (ws->io != NULL && ws->io->phase != BELL_IO_NEW) {

@@ -202,6 +202,11 @@ static void on_time(struct bell_timer *timer, uint64_t now_ms, void *user)
     }
 }
 
+static void on_settle(void *user)
+{
+    bell_server_loop_settle(user);
+}
+
 static void on_start(void *user)
 {
     struct bell_server_loop *home = user;
@@ -232,6 +237,7 @@ const bell_loop_events bell_server_loop_events = {
     .on_accept_failed = on_accept_failed,
     .on_time = on_time,
     .on_wake = on_wake,
+    .on_settle = on_settle,
     .on_start = on_start,
     .on_stop = on_stop,
 };

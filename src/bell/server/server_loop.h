@@ -15,6 +15,7 @@
 #include "bell/server/client_slab.h"
 #include "bell/server/connection.h"
 #include "bell/server/drain.h"
+#include "bell/server/ws_batch.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -58,12 +59,21 @@ struct bell_server_loop {
     struct bell_server_counters counters;
     bool is_draining;
     struct bell_http_date_cache date;
+    struct bell_ws_batch batch;
 };
 
 /* Whose connection it is. */
 static inline struct bell_server_loop *bell_server_loop_of(const struct bell_connection *c)
 {
     return BELL_CONTAINER_OF(c->stream.loop, struct bell_server_loop, loop);
+}
+
+/* Before anything is queued behind what has been published, or who receives it changes. */
+static inline void bell_server_loop_settle(struct bell_server_loop *home)
+{
+    if (home->batch.count > 0) {
+        bell_ws_batch_deliver(home);
+    }
 }
 
 /* Accepted connections and a client's are found, walked and given back the same way. */

@@ -12,6 +12,7 @@
 #include "bell/server/connection.h"
 #include "bell/server/metrics_internal.h"
 #include "bell/server/server_loop.h"
+#include "bell/server/ws_batch.h"
 #include "bell/server/ws_server_internal.h"
 #include "bell/ws/close_code.h"
 #include "bell/ws/encoder.h"
@@ -149,45 +150,15 @@ static bell_status abort_here(const struct bell_ws_server *ws, struct bell_serve
     return BELL_OK;
 }
 
-/* Whether it was queued. Nobody can be told that it was not: without memory for it the connection
- * must not go on. */
-static bool frame_deliver(struct bell_connection *c, const struct ws_mail *m)
-{
-    bell_status st = bell_ws_session_send_frame(c, m->frame, m->variants, &m->terms);
-    if (st == BELL_ENOMEM) {
-        bell_ws_session_doom(c, st);
-    }
-    return st == BELL_OK;
-}
-
-/* A named topic of this loop has some more of a number; no other is looked at. */
-static void count_topic(struct bell_ws_loop *loop, uint64_t hash, uint64_t subscribers,
-                        uint64_t delivered)
-{
-    size_t i = bell_metrics_find_topic(loop->ws, hash);
-    if (i < loop->ws->named_topic_count) {
-        bell_counter_add(&loop->named_topics[i].subscribers, subscribers);
-        bell_counter_add(&loop->named_topics[i].delivered, delivered);
-    }
-}
-
 static void publish_here(struct bell_server_loop *home, const struct ws_mail *m)
 {
-    size_t count;
-    uint64_t delivered = 0;
-    struct bell_ws_loop *loop = &m->ws->loops[home->loop.index];
-    const struct bell_topic_member *members =
-        bell_topic_members(loop->topics, blob_slice(m->topic), &count);
-    /* Sending calls nothing back and changes no subscription: see bell_ws_session_doom. */
-    for (size_t i = 0; i < count; i++) {
-        struct bell_connection *c = members[i].subscriber;
-        if (m->conn == 0 || bell_connection_handle(c) != m->conn) {
-            delivered += frame_deliver(c, m);
-        }
-    }
-    if (m->ws->named_topic_count > 0) {
-        count_topic(loop, bell_topic_hash(blob_slice(m->topic)), 0, delivered);
-    }
+    const bell_ws_publication p = {.ws = m->ws,
+                                   .topic = m->topic,
+                                   .except = m->conn,
+                                   .frame = m->frame,
+                                   .variants = m->variants,
+                                   .terms = m->terms};
+    bell_ws_batch_publish(home, &p);
 }
 
 /* A value, or none any more, takes its place unless a later one was quicker. */
@@ -209,12 +180,12 @@ static void retain_here(struct bell_server_loop *home, struct ws_mail *m)
     publish_here(home, m);
 }
 
-static void broadcast_one(struct bell_connection *c, void *user)
+/* Nobody can be told that a frame was not queued: without it the connection must not go on. */
+static void send_here(struct bell_connection *c, const struct ws_mail *m)
 {
-    const struct ws_mail *m = user;
-    if (c->phase == BELL_CONNECTION_WEBSOCKET && c->u.ws.server == m->ws &&
-        bell_connection_handle(c) != m->conn) {
-        (void)frame_deliver(c, m);
+    bell_server_loop_settle(m->home);
+    if (bell_ws_session_send_frame(c, m->frame, NULL, NULL) == BELL_ENOMEM) {
+        bell_ws_session_doom(c, BELL_ENOMEM);
     }
 }
 
@@ -251,7 +222,7 @@ static void mail_deliver(struct bell_mail *mail)
     switch ((enum mail_kind)m->kind) {
     case MAIL_SEND:
         if (c != NULL) {
-            (void)frame_deliver(c, m);
+            send_here(c, m);
         }
         break;
     case MAIL_CLOSE:
@@ -268,10 +239,8 @@ static void mail_deliver(struct bell_mail *mail)
                 m->user);
         break;
     case MAIL_PUBLISH:
+    case MAIL_BROADCAST: /* without a topic */
         publish_here(m->home, m);
-        break;
-    case MAIL_BROADCAST:
-        bell_slab_each(m->home, broadcast_one, m);
         break;
     case MAIL_RETAIN:
         retain_here(m->home, m);
@@ -445,6 +414,7 @@ bell_status bell_ws_set_queue(struct bell_ws_server *ws, bell_conn conn,
     if (c == NULL || c->u.ws.state == BELL_WS_DONE) {
         return BELL_ECLOSED;
     }
+    bell_server_loop_settle(bell_server_loop_of(c));
     if (queue == NULL) {
         if (c->u.ws.extra != NULL) {
             c->u.ws.extra->has_queue = false;
@@ -468,7 +438,11 @@ bell_status bell_ws_set_queue(struct bell_ws_server *ws, bell_conn conn,
 size_t bell_ws_queued_bytes(struct bell_ws_server *ws, bell_conn conn)
 {
     const struct bell_connection *c = find_mine(ws, conn);
-    return c == NULL ? 0 : c->stream.out.bytes;
+    if (c == NULL) {
+        return 0;
+    }
+    bell_server_loop_settle(bell_server_loop_of(c));
+    return c->stream.out.bytes;
 }
 
 bell_slice bell_ws_subprotocol(struct bell_ws_server *ws, bell_conn conn)
@@ -526,7 +500,7 @@ static atomic_uint_fast32_t *filter_of(struct bell_ws_loop *loop, uint64_t hash)
 void bell_ws_server_forget_subscription(uint64_t hash, void *ws_loop)
 {
     atomic_fetch_sub(filter_of(ws_loop, hash), 1);
-    count_topic(ws_loop, hash, UINT64_MAX, 0); /* one less */
+    bell_metrics_count_topic(ws_loop, hash, UINT64_MAX, 0); /* one less */
 }
 
 bell_status bell_ws_subscribe(struct bell_ws_server *ws, bell_conn conn, bell_slice topic)
@@ -535,6 +509,7 @@ bell_status bell_ws_subscribe(struct bell_ws_server *ws, bell_conn conn, bell_sl
     if (c == NULL || c->u.ws.state == BELL_WS_DONE) {
         return BELL_ECLOSED;
     }
+    bell_server_loop_settle(bell_server_loop_of(c));
     struct bell_ws_loop *loop = &ws->loops[c->stream.loop->index];
     bool joined;
     bell_status st = bell_topic_subscribe(loop->topics, &c->u.ws.topics, c, topic, &joined);
@@ -543,7 +518,7 @@ bell_status bell_ws_subscribe(struct bell_ws_server *ws, bell_conn conn, bell_sl
     }
     uint64_t hash = bell_topic_hash(topic);
     atomic_fetch_add(filter_of(loop, hash), 1);
-    count_topic(loop, hash, 1, 0);
+    bell_metrics_count_topic(loop, hash, 1, 0);
     const struct bell_ws_retained *value =
         loop->retained.count == 0 ? NULL : bell_ws_retained_find(&loop->retained, topic, hash);
     if (value != NULL &&
@@ -560,6 +535,7 @@ bell_status bell_ws_unsubscribe(struct bell_ws_server *ws, bell_conn conn, bell_
     if (c == NULL) {
         return BELL_ECLOSED;
     }
+    bell_server_loop_settle(bell_server_loop_of(c));
     struct bell_ws_loop *loop = &ws->loops[c->stream.loop->index];
     bell_status st = bell_topic_unsubscribe(loop->topics, &c->u.ws.topics, topic);
     if (st == BELL_OK) {
@@ -798,7 +774,7 @@ bell_status bell_ws_broadcast(struct bell_ws_server *ws, bell_message_type type,
             continue;
         }
         if (is_here(home)) {
-            bell_slab_each(home, broadcast_one, &mail);
+            publish_here(home, &mail);
         } else {
             st = mail_post(home, mail_copy(&mail));
         }

@@ -231,18 +231,23 @@ static bell_status message_send(struct bell_connection *c, bell_message_type typ
     return st;
 }
 
+static void count_sent(struct bell_ws_loop *loop, uint64_t messages, uint64_t bytes)
+{
+    bell_counter_add(&loop->sent, messages);
+    bell_counter_add(&loop->sent_bytes, bytes);
+}
+
 static bell_status counted(const struct bell_connection *c, bell_status st, size_t bytes)
 {
     if (st == BELL_OK) {
-        struct bell_ws_loop *loop = ws_loop_of(c);
-        bell_counter_add(&loop->sent, 1);
-        bell_counter_add(&loop->sent_bytes, bytes);
+        count_sent(ws_loop_of(c), 1, bytes);
     }
     return st;
 }
 
 bell_status bell_ws_session_send(struct bell_connection *c, bell_message_type type, bell_slice data)
 {
+    bell_server_loop_settle(bell_server_loop_of(c));
     return counted(c, message_send(c, type, data, NULL), data.n);
 }
 
@@ -281,9 +286,28 @@ bell_status bell_ws_session_send_frame(struct bell_connection *c, struct bell_bl
     return counted(c, frame_share(c, frame, opcode, data, variants, terms), data.n);
 }
 
+bool bell_ws_session_send_whole(struct bell_connection *c, struct bell_blob *frames, uint32_t count,
+                                size_t data_bytes)
+{
+    const struct bell_ws_session *ws = &c->u.ws;
+    const bell_ws_queue_options *q = queue_of(ws);
+    const struct bell_out_queue *out = &c->stream.out;
+    bool is_usual = ws->state == BELL_WS_OPEN && !ws->server->is_client &&
+                    ws->deflate.server_bits == 0 && q->overflow != BELL_OVERFLOW_DROP_OLDEST;
+    bool has_room = out->frames + count <= q->max_messages && frames->size <= q->max_bytes &&
+                    out->bytes <= q->max_bytes - frames->size;
+    if (!is_usual || !has_room || bell_stream_send_frames(&c->stream, frames, count) != BELL_OK) {
+        return false;
+    }
+    count_sent(ws_loop_of(c), count, data_bytes);
+    mark_check(c);
+    return true;
+}
+
 /* code 1005: a Close frame without a code. */
 static bell_status close_frame_queue(struct bell_connection *c, uint16_t code, bell_slice reason)
 {
+    bell_server_loop_settle(bell_server_loop_of(c)); /* nothing follows it */
     char payload[BELL_WS_CONTROL_MAX_BYTES];
     size_t n = 0;
     if (code != BELL_WS_CLOSE_NO_CODE) {
@@ -308,6 +332,7 @@ void bell_ws_session_finish(struct bell_connection *c, const bell_close_event *e
     if (ws->state == BELL_WS_DONE) {
         return;
     }
+    bell_server_loop_settle(bell_server_loop_of(c));
     bell_conn handle = bell_connection_handle(c);
     char room[BELL_ADDRESS_TEXT_BYTES];
     event = event == NULL ? &STOPPED : event;
@@ -318,6 +343,7 @@ void bell_ws_session_finish(struct bell_connection *c, const bell_close_event *e
     }
     bell_guards_on_close(server->guards, server->guard_count, handle,
                          bell_address_format(&c->peer, room));
+    bell_server_loop_settle(bell_server_loop_of(c)); /* of on_close */
     bell_topic_leave_all(ws_loop_of(c)->topics, &ws->topics, bell_ws_server_forget_subscription,
                          ws_loop_of(c));
     bell_ws_assembler_finish(&ws->assembler);
@@ -466,6 +492,7 @@ static bool on_deflated(bell_message_type type, bell_slice payload, void *user)
 static bool on_ping(bell_slice payload, void *user)
 {
     struct bell_connection *c = user;
+    bell_server_loop_settle(bell_server_loop_of(c));
     /* Section 5.5.2: it must be answered. A full queue dooms the connection, or has dropped it as
      * it may any message. */
     if (c->u.ws.state == BELL_WS_OPEN &&
@@ -588,6 +615,7 @@ static void keep_alive(struct bell_connection *c, uint64_t now_ms)
         return;
     }
     if (next_deadline(c) <= now_ms) {
+        bell_server_loop_settle(bell_server_loop_of(c));
         c->u.ws.ping_ms = (uint32_t)now_ms;
         bell_status st = frame_send(c, BELL_WS_PING, bell_slice_make(NULL, 0), false, NULL);
         (void)st; /* a full queue dooms or drops it; without memory the next beat tries again */
@@ -624,6 +652,7 @@ void bell_ws_session_begin(struct bell_connection *c, struct bell_ws_server *ser
     struct bell_ws_session *ws = &c->u.ws;
     bell_conn handle = bell_connection_handle(c);
     char room[BELL_ADDRESS_TEXT_BYTES];
+    bell_server_loop_settle(bell_server_loop_of(c)); /* that was before its time */
     ws->server = server;
     c->subprotocol = subprotocol;
     ws->deflate = deflate;

@@ -85,6 +85,13 @@ BELL_NODISCARD bell_status bell_ws_session_send_frame(struct bell_connection *c,
                                                       struct bell_ws_variants *variants,
                                                       const bell_ws_terms *terms);
 /*
+ * Queues so many plain frames (data_bytes without their heads) that lie in one blob, if this
+ * connection takes them just as they are and all of them; false, and nothing is done, if they must
+ * be given to it one by one.
+ */
+bool bell_ws_session_send_whole(struct bell_connection *c, struct bell_blob *frames, uint32_t count,
+                                size_t data_bytes);
+/*
  * Ends the session at the next tick, since somebody else's publish may be walking its subscribers
  * now; till then nothing more is sent. For what nobody waits to be told: a message that the caller
  * of a send could not be told of must not be missing without a trace.

@@ -58,7 +58,7 @@ static void keeps_order_whatever_is_shared_or_copied_and_however_it_is_taken(voi
             size_t size = (size_t)(rand_r(&seed) % (i % 7 == 0 ? 5000 : 200)) + 1;
             if (rand_r(&seed) % 3 == 0) {
                 struct bell_blob *b = blob(fill, size);
-                assert_int_equal(bell_out_queue_share(&pool, &q, b), BELL_OK);
+                assert_int_equal(bell_out_queue_share(&pool, &q, b, 1), BELL_OK);
                 bell_blob_unref(b);
             } else {
                 static char bytes[5001];
@@ -98,8 +98,8 @@ static void a_shared_blob_is_never_written_to(void **state)
     assert_non_null(shared);
     memset(shared->bytes, 'x', 550);
     shared->size = 550; /* room left behind it */
-    assert_int_equal(bell_out_queue_share(&pool, &a, shared), BELL_OK);
-    assert_int_equal(bell_out_queue_share(&pool, &b, shared), BELL_OK);
+    assert_int_equal(bell_out_queue_share(&pool, &a, shared, 1), BELL_OK);
+    assert_int_equal(bell_out_queue_share(&pool, &b, shared, 1), BELL_OK);
     bell_blob_unref(shared);
     assert_int_equal(bell_out_queue_copy(&pool, &a, BELL_LIT("tail"), BELL_LIT("")), BELL_OK);
     assert_int_equal(b.bytes, 550);
@@ -117,8 +117,8 @@ static void dropping_keeps_what_is_partly_sent(void **state)
     struct bell_blob *second = blob('2', 1000);
     char got[2100];
     size_t n = 0;
-    assert_int_equal(bell_out_queue_share(&pool, &q, first), BELL_OK);
-    assert_int_equal(bell_out_queue_share(&pool, &q, second), BELL_OK);
+    assert_int_equal(bell_out_queue_share(&pool, &q, first, 1), BELL_OK);
+    assert_int_equal(bell_out_queue_share(&pool, &q, second, 1), BELL_OK);
     bell_blob_unref(first);
     bell_blob_unref(second);
     take(&q, 10, got, &n);
@@ -146,14 +146,14 @@ static void dropping_keeps_what_was_to_be_kept(void **state)
         size_t n = 0;
         for (char fill = 'a'; fill <= 'c'; fill++) {
             struct bell_blob *b = blob(fill, KEPT / 3);
-            assert_int_equal(bell_out_queue_share(&pool, &q, b), BELL_OK);
+            assert_int_equal(bell_out_queue_share(&pool, &q, b, 1), BELL_OK);
             bell_blob_unref(b);
         }
         assert_false(bell_out_queue_is_kept(&q));
         bell_out_queue_keep(&q);
         assert_true(bell_out_queue_is_kept(&q));
         struct bell_blob *dropped = blob('d', KEPT);
-        assert_int_equal(bell_out_queue_share(&pool, &q, dropped), BELL_OK);
+        assert_int_equal(bell_out_queue_share(&pool, &q, dropped, 1), BELL_OK);
         bell_blob_unref(dropped);
         assert_false(bell_out_queue_is_kept(&q));
         take(&q, sent, got, &n);
@@ -180,11 +180,11 @@ static void four_gib_are_too_many(void **state)
     assert_non_null(b);
     b->size = BLOB_BYTES;
     for (int i = 0; i < FITTING; i++) {
-        assert_int_equal(bell_out_queue_share(&pool, &q, b), BELL_OK);
+        assert_int_equal(bell_out_queue_share(&pool, &q, b, 1), BELL_OK);
     }
-    assert_int_equal(bell_out_queue_share(&pool, &q, b), BELL_ENOMEM);
+    assert_int_equal(bell_out_queue_share(&pool, &q, b, 1), BELL_ENOMEM);
     b->size = BLOB_BYTES - 1; /* and one byte less fits */
-    assert_int_equal(bell_out_queue_share(&pool, &q, b), BELL_OK);
+    assert_int_equal(bell_out_queue_share(&pool, &q, b, 1), BELL_OK);
     assert_int_equal(q.bytes, UINT32_MAX);
     assert_int_equal(q.frames, FITTING + 1);
     assert_int_equal(bell_out_queue_copy(&pool, &q, BELL_LIT("x"), BELL_LIT("")), BELL_ENOMEM);
@@ -203,7 +203,7 @@ static void a_failed_allocation_appends_nothing(void **state)
             bell_status wanted = i == 0 ? BELL_ENOMEM : BELL_OK;
             bell_mem_fail_at(i == 0);
             assert_int_equal(
-                shared ? bell_out_queue_share(&pool, &q, b)
+                shared ? bell_out_queue_share(&pool, &q, b, 1)
                        : bell_out_queue_copy(&pool, &q, BELL_LIT("head"), BELL_LIT("payload")),
                 wanted);
             assert_int_equal(bell_mem_failed(), i == 0);
@@ -252,7 +252,7 @@ static void a_pool_keeps_so_much_and_no_more(void **state)
         for (uint32_t count = most - 1; count <= most + MORE; count++) {
             for (uint32_t i = 0; i < count; i++) {
                 assert_int_equal(
-                    shared ? bell_out_queue_share(&pool, &queues[i], b)
+                    shared ? bell_out_queue_share(&pool, &queues[i], b, 1)
                            : bell_out_queue_copy(&pool, &queues[i], BELL_LIT("x"), BELL_LIT("")),
                     BELL_OK);
             }
@@ -265,6 +265,27 @@ static void a_pool_keeps_so_much_and_no_more(void **state)
         }
     }
     bell_blob_unref(b);
+    assert_nothing_is_left();
+}
+
+static void a_blob_of_many_frames_counts_as_many(void **state)
+{
+    (void)state;
+    for (size_t size = 511; size <= 512; size++) { /* behind others: copied, and shared */
+        struct bell_out_queue q = {0};
+        struct bell_blob *b = blob('b', size);
+        assert_int_equal(bell_out_queue_share(&pool, &q, b, 3), BELL_OK);
+        assert_int_equal(q.frames, 3);
+        assert_int_equal(bell_out_queue_share(&pool, &q, b, 4), BELL_OK);
+        assert_int_equal(q.frames, 7);
+        assert_int_equal(q.bytes, 2 * size);
+        bell_out_queue_consume(&pool, &q, size);
+        assert_int_equal(q.frames, 4);
+        bell_out_queue_consume(&pool, &q, size);
+        assert_int_equal(q.frames, 0);
+        assert_true(bell_out_queue_is_empty(&q));
+        bell_blob_unref(b);
+    }
     assert_nothing_is_left();
 }
 
@@ -297,6 +318,7 @@ int main(void)
         cmocka_unit_test(a_failed_allocation_appends_nothing),
         cmocka_unit_test(memory_is_used_again),
         cmocka_unit_test(a_pool_keeps_so_much_and_no_more),
+        cmocka_unit_test(a_blob_of_many_frames_counts_as_many),
         cmocka_unit_test(a_queue_that_grows_fills_its_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

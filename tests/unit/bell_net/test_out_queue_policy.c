@@ -262,7 +262,8 @@ static void copies_and_shares_between_are_neither_given_up_nor_mixed_with(void *
     assert_int_equal(bell_out_queue_copy(&pool, &q, BELL_LIT("aa"), BELL_LIT("aaa")), BELL_OK);
     assert_int_equal(bell_out_queue_put(&pool, &q, small, 7, true), BELL_OK);
     assert_int_equal(bell_out_queue_copy(&pool, &q, BELL_LIT("bb"), BELL_LIT("bbb")), BELL_OK);
-    assert_int_equal(bell_out_queue_share(&pool, &q, small), BELL_OK); /* small: copied behind b */
+    assert_int_equal(bell_out_queue_share(&pool, &q, small, 1),
+                     BELL_OK); /* small: copied behind b */
     assert_int_equal(bell_out_queue_put(&pool, &q, small, 0, true), BELL_OK);
     assert_int_equal(bell_out_queue_copy(&pool, &q, BELL_LIT("cc"), BELL_LIT("ccc")), BELL_OK);
     assert_int_equal(bell_out_queue_gather(&q, pieces, MAX_PIECES), 5);

@@ -217,17 +217,23 @@ static void join(struct bell_ws_server *ws, bell_conn conn, const struct bell_ht
     atomic_fetch_add(&opens, 1);
 }
 
+/* Too large to wait for the end of the turn: it is queued for each at once. */
+enum { NEWS_BYTES = 5000 };
+
 /* "publish" or "broadcast": so that there is no memory to queue it for the first subscriber. */
 static void tell_with_little_memory(struct bell_ws_server *ws, bell_conn conn,
                                     const bell_message *m, void *user)
 {
+    static char bytes[NEWS_BYTES];
+    const bell_slice news = bell_slice_make(bytes, sizeof bytes);
     (void)user;
+    memset(bytes, m->data.p[0], sizeof bytes);
     if (bell_slice_equal(m->data, BELL_LIT("publish"))) {
         bell_mem_fail_at(3); /* frame, name, place in the queue */
-        assert_int_equal(bell_ws_publish(ws, BELL_LIT("news"), BELL_TEXT, m->data, conn), BELL_OK);
+        assert_int_equal(bell_ws_publish(ws, BELL_LIT("news"), BELL_TEXT, news, conn), BELL_OK);
     } else {
         bell_mem_fail_at(2); /* frame, place in the queue */
-        assert_int_equal(bell_ws_broadcast(ws, BELL_TEXT, m->data, conn), BELL_OK);
+        assert_int_equal(bell_ws_broadcast(ws, BELL_TEXT, news, conn), BELL_OK);
     }
     assert_true(bell_mem_failed());
 }
@@ -253,7 +259,8 @@ static void who_misses_a_message_for_want_of_memory_is_closed(void **state)
         expect_close(&peers[0], "\x03\xf3");
         peer_send_frame(&peers[0], 8, BELL_LIT("\x03\xf3"));
         assert_true(peer_read_frame(&peers[1], &f));
-        assert_memory_equal(f.payload, WAYS[i], f.n);
+        assert_int_equal(f.n, NEWS_BYTES);
+        assert_int_equal(f.payload[0], WAYS[i][0]);
         wait_for(&closes, 1);
         assert_int_equal(atomic_load(&errors), 1);
         assert_int_equal(atomic_load(&last_error), BELL_ENOMEM);
