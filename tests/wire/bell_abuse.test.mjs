@@ -314,6 +314,119 @@ test("clients_that_end_their_half_are_let_go", async () => {
     await server.returnsTo(restDescriptors);
 });
 
+// ---- slowness ----
+
+/** Says everything byte by byte, all wires in step, until it is over or nobody is left. */
+async function drip(wires, bytes, meanwhile) {
+    for (const byte of bytes) {
+        await Promise.all(wires.map((wire) => wire.write(Buffer.from([byte]))));
+        await meanwhile?.();
+    }
+}
+
+test("heads_bodies_and_frames_that_come_byte_by_byte_slow_nobody", async (t) => {
+    const count = 50;
+    const many = (open) => Promise.all(Array.from({ length: count }, open));
+    const heads = await many(() => Wire.connect(server.port));
+    const bodies = await many(() => Wire.connect(server.port));
+    const frames = await many(() => openWebSocket(server));
+    const said = [GET, request("POST / HTTP/1.1", { "Content-Length": "40" }, "b".repeat(40)), frame(TEXT, "f".repeat(150))];
+    await Promise.all([
+        ...[heads, bodies, frames].map((wires, i) => drip(wires, Buffer.from(said[i]))),
+        staysServed(t, 10),
+    ]);
+    for (const wire of heads) assert.equal((await wire.response()).body.toString(), HELLO);
+    for (const wire of bodies) assert.ok((await wire.response()).status >= 200);
+    for (const ws of frames) await expectFrame(ws, TEXT, "f".repeat(150));
+    for (const wire of [...heads, ...bodies, ...frames]) wire.destroy();
+});
+
+test("a_head_that_drips_is_cut_off_in_time", async () => {
+    await BellServer.during({ args: ["--static", folder, "--handshake-timeout", "1"] }, async (strict) => {
+        const wires = await Promise.all(Array.from({ length: 20 }, () => Wire.connect(strict.port)));
+        for (const wire of wires) wire.write("GET / HTTP/1.1\r\n");
+        // Each byte comes well within the time, the end never.
+        const tap = setInterval(() => {
+            for (const wire of wires) wire.write("x");
+        }, 50);
+        try {
+            for (const wire of wires) {
+                assert.equal((await wire.response()).status, 408);
+                await wire.over();
+            }
+        } finally {
+            clearInterval(tap);
+        }
+        await isServed(strict);
+    });
+});
+
+// ---- resets ----
+
+test("a_reset_in_any_phase_costs_the_others_nothing", async (t) => {
+    const big = frame(BINARY, Buffer.alloc(300000, "r"));
+    const http = ["", "GET", GET.slice(0, -1), GET, GET.repeat(50), request("POST / HTTP/1.1", { "Content-Length": "9" }, "x"),
+        request("POST / HTTP/1.1", { "Transfer-Encoding": "chunked" }, "5\r\nab"), upgradeRequest().slice(0, -2), upgradeRequest()];
+    const ws = [Buffer.alloc(0), big.subarray(0, 1), big.subarray(0, 9), big.subarray(0, 5000), big, frame(TEXT, "x", { fin: false }),
+        frame(PING, "x"), closeFrame(1000), closeFrame(1000).subarray(0, 7), Buffer.alloc(big.length * 5, big), Buffer.alloc(20, 0xff)];
+    for (let round = 0; round < 10; round++) {
+        // With what was read, and with what was not.
+        const paused = round % 2 === 0;
+        const wires = await Promise.all([
+            ...http.map((said) => Wire.connect(server.port, { paused }).then((wire) => [wire, said])),
+            ...ws.map((said) => openWebSocket(server).then((wire) => [wire, said])),
+        ]);
+        for (const [wire, said] of wires) {
+            if (paused) wire.pause();
+            if (round % 3 === 0) wire.write(said);
+            else await wire.write(said);
+        }
+        for (const [wire] of wires) wire.destroy({ reset: true });
+    }
+    await staysServed(t, 5);
+    await server.returnsTo(restDescriptors);
+});
+
+// ---- messages in pieces ----
+
+test("fragments_without_end_cost_only_what_is_in_them", async (t) => {
+    const wires = await Promise.all(Array.from({ length: 4 }, () => openWebSocket(server)));
+    const empty = frame(CONTINUATION, "", { fin: false });
+    const one = frame(CONTINUATION, "y", { fin: false });
+    const count = 50000;
+    for (const ws of wires) {
+        ws.write(Buffer.concat([frame(TEXT, "x", { fin: false }), Buffer.alloc(empty.length * count, empty), Buffer.alloc(one.length * 1000, one)]));
+    }
+    await staysServed(t, 5);
+    memoryIsBelow(t, 40e6);
+    for (const ws of wires) {
+        ws.write(frame(CONTINUATION, "z"));
+        await expectFrame(ws, TEXT, `x${"y".repeat(1000)}z`);
+        ws.destroy();
+    }
+});
+
+test("control_frames_between_all_bytes_of_a_message_are_answered_at_once", async () => {
+    const text = "every byte in a frame of its own, é and 😀 too";
+    const bytes = Buffer.from(text);
+    for (const size of [1, 1e9]) {
+        const ws = await openWebSocket(server);
+        const said = [];
+        bytes.forEach((byte, i) => {
+            said.push(frame(i === 0 ? TEXT : CONTINUATION, Buffer.from([byte]), { fin: i === bytes.length - 1 }));
+            if (i < bytes.length - 1) said.push(frame(PING, String(i)), frame(PONG, "unasked"), frame(PING));
+        });
+        ws.chop(Buffer.concat(said), size);
+        for (let i = 0; i < bytes.length - 1; i++) {
+            await expectFrame(ws, PONG, String(i));
+            await expectFrame(ws, PONG, "");
+        }
+        await expectFrame(ws, TEXT, text);
+        ws.write(closeFrame(1000));
+        await expectClose(ws, 1000);
+    }
+});
+
 // ---- want of descriptors ----
 
 /** Processor time of a process in ms. */

@@ -104,11 +104,67 @@ static void parts_belong_to_one_io_server(void **state)
     service_finish(&s);
 }
 
+/* One more request on a connection: is it answered? Else it was closed. */
+static bool is_served(struct peer *p)
+{
+    char body[64];
+    peer_send(p, BELL_LIT("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+    return read_answer(p, body, sizeof body) != 0;
+}
+
+static void nobody_is_taken_in_above_max_connections(void **state)
+{
+    enum { MOST = 5, FLOOD = 300 };
+    static struct peer peers[MOST];
+    static struct peer p;
+    struct service s;
+    bell_io_options options;
+    (void)state;
+    bell_io_options_init(&options);
+    options.threads = 2;
+    options.max_connections = MOST;
+    service_init(&s, NULL);
+    assert_int_equal(bell_io_server_create(s.http, &options, &s.io), BELL_OK);
+    assert_int_equal(bell_io_server_listen(s.io, "127.0.0.1:0"), BELL_OK);
+    s.port = bell_io_server_port(s.io, 0);
+    assert_int_equal(bell_io_server_start(s.io), BELL_OK);
+    for (size_t i = 0; i < MOST; i++) {
+        peer_connect(&peers[i], s.port);
+        assert_true(is_served(&peers[i]));
+    }
+    for (int i = 0; i < FLOOD; i++) {
+        peer_connect(&p, s.port);
+        assert_false(is_served(&p));
+        peer_close(&p);
+    }
+    for (size_t i = 0; i < MOST; i++) {
+        assert_true(is_served(&peers[i]));
+    }
+    /* As one leaves there is room for one. */
+    peer_close(&peers[0]);
+    do {
+        peer_connect(&peers[0], s.port);
+        if (is_served(&peers[0])) {
+            break;
+        }
+        peer_close(&peers[0]);
+    } while (true);
+    peer_connect(&p, s.port);
+    assert_false(is_served(&p));
+    peer_close(&p);
+    for (size_t i = 0; i < MOST; i++) {
+        assert_true(is_served(&peers[i]));
+        peer_close(&peers[i]);
+    }
+    service_finish(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_thread_may_stop_what_others_run_and_wait_for),
         cmocka_unit_test(a_stop_or_drain_before_the_start_counts),
+        cmocka_unit_test(nobody_is_taken_in_above_max_connections),
         cmocka_unit_test(parts_belong_to_one_io_server),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
