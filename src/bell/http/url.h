@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Everything but path points into the text. */
+/* Everything but path, and the authority of a socket, points into the text. */
 typedef struct {
     bell_slice host;        /* a name, or an address (IPv6 without brackets); empty with a socket */
     bell_slice authority;   /* for the Host field: without a port that goes without saying */
