@@ -359,7 +359,8 @@ static void a_connection_that_fails_says_why(void **state)
     peer_connect(&bystander, s.port);
     for (size_t i = 0; i < COUNT_OF(CASES); i++) {
         static struct peer p;
-        const fault f = {CASES[i].call, CASES[i].error, 1, 1, 1, false};
+        /* All of them: connections that have ended, and wait for their peers, may be first. */
+        const fault f = {CASES[i].call, CASES[i].error, 1, FOR_EVER, 1, false};
         app_websocket_open(&s, &p);
         app_forget_error();
         faults_begin(&f);
@@ -367,7 +368,7 @@ static void a_connection_that_fails_says_why(void **state)
         peer_send_frame(&p, 1, BELL_LIT("one"));
         (void)peer_read_to_end(&p);
         app_wait_closed(&s);
-        assert_int_equal(faults_end(), 1);
+        assert_true(faults_end() > 0);
         assert_int_equal(app_last_error(), CASES[i].heard);
         assert_int_equal(app_last_close().origin, CASES[i].origin);
         assert_int_equal(app_last_close().code, 1006);
