@@ -13,10 +13,12 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-static fault planned;        /* changes only while is_armed is not set */
-static atomic_bool is_armed; /* publishes it */
-static atomic_uint calls;    /* of this kind since it was armed */
-static atomic_uint failed;
+/* Held for what follows. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static fault planned;  /* CALL_NONE: nothing is */
+static uint32_t calls; /* of this kind since then */
+static uint32_t failed;
+
 static atomic_uint shortened;
 static _Thread_local bool is_test_thread;
 
@@ -27,36 +29,51 @@ void faults_init(void)
 
 void faults_begin(const fault *f)
 {
+    (void)pthread_mutex_lock(&lock);
     planned = *f;
-    atomic_store(&calls, 0);
-    atomic_store(&failed, 0);
-    atomic_store(&is_armed, true);
+    calls = 0;
+    failed = 0;
+    (void)pthread_mutex_unlock(&lock);
 }
 
 uint32_t faults_failed(void)
 {
-    return atomic_load(&failed);
+    (void)pthread_mutex_lock(&lock);
+    uint32_t count = failed;
+    (void)pthread_mutex_unlock(&lock);
+    return count;
 }
 
 uint32_t faults_end(void)
 {
-    atomic_store(&is_armed, false);
-    return atomic_load(&failed);
+    (void)pthread_mutex_lock(&lock);
+    planned.call = CALL_NONE;
+    uint32_t count = failed;
+    (void)pthread_mutex_unlock(&lock);
+    return count;
+}
+
+/* The next call of the planned kind is made. */
+static bool is_next_due(void)
+{
+    uint32_t number = ++calls;
+    return number >= planned.first && (number - planned.first) % planned.distance == 0 &&
+           (number - planned.first) / planned.distance < planned.count;
 }
 
 bool fault_is_due(fault_call call, int *error)
 {
-    if (!atomic_load(&is_armed) || planned.call != call || planned.here != is_test_thread) {
-        return false;
+    bool is_due = false;
+    (void)pthread_mutex_lock(&lock);
+    if (call != CALL_NONE && planned.call == call && planned.here == is_test_thread) {
+        is_due = is_next_due();
+        failed += is_due;
+        if (is_due) {
+            *error = planned.error;
+        }
     }
-    uint32_t number = atomic_fetch_add(&calls, 1) + 1;
-    if (number < planned.first || (number - planned.first) % planned.distance != 0 ||
-        (number - planned.first) / planned.distance >= planned.count) {
-        return false;
-    }
-    atomic_fetch_add(&failed, 1);
-    *error = planned.error;
-    return true;
+    (void)pthread_mutex_unlock(&lock);
+    return is_due;
 }
 
 uint32_t fault_short(uint32_t of)
@@ -69,7 +86,7 @@ uint32_t fault_short(uint32_t of)
 /* The call as errno tells it. */
 static bool fails(fault_call call)
 {
-    int error;
+    int error = 0;
     if (!fault_is_due(call, &error)) {
         return false;
     }
@@ -137,7 +154,7 @@ WRAPPED(int, eventfd, unsigned count, int flags)
 WRAPPED(int, pthread_create, pthread_t *thread, const pthread_attr_t *how, void *(*run)(void *),
         void *user)
 {
-    int error;
+    int error = 0;
     return fault_is_due(CALL_THREAD, &error) ? error
                                              : __real_pthread_create(thread, how, run, user);
 }
@@ -167,7 +184,7 @@ WRAPPED(int, fstat64, int fd, struct stat64 *out)
 
 WRAPPED(ssize_t, pread64, int fd, void *out, size_t n, off64_t at)
 {
-    int error;
+    int error = 0;
     if (fault_is_due(CALL_PREAD, &error)) {
         if (error != 0) {
             errno = error;
@@ -180,7 +197,7 @@ WRAPPED(ssize_t, pread64, int fd, void *out, size_t n, off64_t at)
 
 WRAPPED(ssize_t, getrandom, void *out, size_t n, unsigned flags)
 {
-    int error;
+    int error = 0;
     if (fault_is_due(CALL_RANDOM, &error)) {
         if (error != 0) {
             errno = error;
@@ -217,7 +234,7 @@ WRAPPED(int, accept4, int fd, struct sockaddr *address, socklen_t *n, int flags)
 
 WRAPPED(ssize_t, recv, int fd, void *out, size_t n, int flags)
 {
-    int error;
+    int error = 0;
     if (fault_is_due(CALL_RECEIVE, &error)) {
         if (error != 0) {
             errno = error;
@@ -230,7 +247,7 @@ WRAPPED(ssize_t, recv, int fd, void *out, size_t n, int flags)
 
 WRAPPED(ssize_t, send, int fd, const void *bytes, size_t n, int flags)
 {
-    int error;
+    int error = 0;
     if (fault_is_due(CALL_SEND, &error)) {
         if (error != 0) {
             errno = error;
@@ -243,7 +260,7 @@ WRAPPED(ssize_t, send, int fd, const void *bytes, size_t n, int flags)
 
 WRAPPED(ssize_t, sendmsg, int fd, const struct msghdr *message, int flags)
 {
-    int error;
+    int error = 0;
     if (fault_is_due(CALL_SEND, &error)) {
         if (error != 0) {
             errno = error;

@@ -62,7 +62,7 @@ static void look_at_submissions(struct io_uring *ring)
 {
     for (unsigned i = ring->sq.sqe_head; i != ring->sq.sqe_tail; i++) {
         struct io_uring_sqe *sqe = &ring->sq.sqes[i & ring->sq.ring_mask];
-        int error;
+        int error = 0;
         make_single(sqe);
         if (!fault_is_due(call_of(sqe), &error)) {
             continue;
@@ -104,7 +104,7 @@ static void look_at_completions(struct io_uring *ring)
 
 WRAPPED(int, io_uring_submit_and_get_events, struct io_uring *ring)
 {
-    int error;
+    int error = 0;
     if (fault_is_due(CALL_WAIT, &error)) {
         return -error;
     }
@@ -117,7 +117,7 @@ WRAPPED(int, io_uring_submit_and_get_events, struct io_uring *ring)
 WRAPPED(int, io_uring_submit_and_wait_timeout, struct io_uring *ring, struct io_uring_cqe **first,
         unsigned count, struct __kernel_timespec *timeout, sigset_t *signals)
 {
-    int error;
+    int error = 0;
     if (fault_is_due(CALL_WAIT, &error)) {
         return -error;
     }
@@ -130,7 +130,7 @@ WRAPPED(int, io_uring_submit_and_wait_timeout, struct io_uring *ring, struct io_
 WRAPPED(int, io_uring_queue_init_params, unsigned entries, struct io_uring *ring,
         struct io_uring_params *params)
 {
-    int error;
+    int error = 0;
     return fault_is_due(CALL_RING_CREATE, &error)
                ? -error
                : __real_io_uring_queue_init_params(entries, ring, params);
@@ -139,7 +139,7 @@ WRAPPED(int, io_uring_queue_init_params, unsigned entries, struct io_uring *ring
 WRAPPED(int, io_uring_register_buf_ring, struct io_uring *ring, struct io_uring_buf_reg *buffers,
         unsigned flags)
 {
-    int error;
+    int error = 0;
     return fault_is_due(CALL_RING_BUFFERS, &error)
                ? -error
                : __real_io_uring_register_buf_ring(ring, buffers, flags);
@@ -148,7 +148,7 @@ WRAPPED(int, io_uring_register_buf_ring, struct io_uring *ring, struct io_uring_
 /* The only one that libbell makes by its number: it enables a ring. */
 WRAPPED(long, syscall, long number, ...)
 {
-    int error;
+    int error = 0;
     va_list list;
     va_start(list, number);
     int fd = va_arg(list, int);
