@@ -293,13 +293,11 @@ static bool may_upgrade(struct bell_http_request *r)
     return verdict.status == 0;
 }
 
-bool bell_upgrade_try(struct bell_http_request *r)
+/* Returns whether the decision was deferred. */
+static bool decide(struct bell_http_request *r)
 {
-    struct bell_ws_server *ws = r->match.value;
+    struct bell_ws_server *ws = r->upgrade->ws;
     struct bell_connection *c = r->c;
-    struct bell_upgrade upgrade = {
-        .ws = ws, .date = bell_http_session_date(c), .handshake = check(&r->head, ws)};
-    r->upgrade = &upgrade;
     if (!may_upgrade(r)) {
         return false;
     }
@@ -320,10 +318,21 @@ bool bell_upgrade_try(struct bell_http_request *r)
         bell_connection_end(c);
         break;
     case BELL_HTTP_UNANSWERED:
-        refuse(r, 500, 0, upgrade.date);
+        refuse(r, 500, 0, r->upgrade->date);
         break;
     }
     return false;
+}
+
+bool bell_upgrade_try(struct bell_http_request *r)
+{
+    struct bell_ws_server *ws = r->match.value;
+    struct bell_upgrade upgrade = {
+        .ws = ws, .date = bell_http_session_date(r->c), .handshake = check(&r->head, ws)};
+    r->upgrade = &upgrade;
+    bool is_deferred = decide(r);
+    r->upgrade = NULL;
+    return is_deferred;
 }
 
 bool bell_upgrade_finish(struct bell_connection *c, const bell_ws_acceptance *terms)

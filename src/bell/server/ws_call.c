@@ -630,7 +630,7 @@ static bell_status retain_locked(const struct ws_mail *mail, struct bell_ws_reta
 static bell_status retain(const struct ws_mail *mail, uint64_t hash)
 {
     struct bell_ws_server *ws = mail->ws;
-    struct ws_mail *mails[BELL_IO_MAX_LOOPS];
+    struct ws_mail *mails[BELL_IO_MAX_LOOPS] = {NULL};
     struct ws_mail *mine = NULL;
     struct bell_ws_retained *value = bell_ws_retained_create(blob_slice(mail->topic), hash);
     if (value == NULL) {
