@@ -11,6 +11,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -21,13 +22,26 @@ enum { PATIENCE_S = 20 };
 
 /* ---- the application ---- */
 
+static pthread_mutex_t text_lock = PTHREAD_MUTEX_INITIALIZER;
+
 static void copy_text(char *out, size_t size, bell_slice text)
 {
     size_t n = text.n < size ? text.n : size - 1;
+    (void)pthread_mutex_lock(&text_lock);
     if (n > 0) {
         memcpy(out, text.p, n);
     }
     out[n] = '\0';
+    (void)pthread_mutex_unlock(&text_lock);
+}
+
+const char *told_text(const char *text)
+{
+    static char copy[256];
+    (void)pthread_mutex_lock(&text_lock);
+    (void)snprintf(copy, sizeof copy, "%s", text);
+    (void)pthread_mutex_unlock(&text_lock);
+    return copy;
 }
 
 static void note_answer(struct told *t, struct bell_ws_server *ws, bell_conn conn)

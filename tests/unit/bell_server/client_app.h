@@ -27,15 +27,18 @@ struct told {
     atomic_size_t bytes;    /* of all messages */
     _Atomic bell_conn conn; /* opened last */
     bool echoes;            /* sends each message back */
-    char last[256];         /* the last message, as text; the beginning of it */
-    char header[64];        /* X-Answer of the handshake's answer */
-    char subprotocol[64];   /* of what was opened last */
-    char request[256];      /* a server's: the last request, as "path query Origin Cookie Host" */
+    /* Texts, of whatever connection was the last: to be read by told_text. */
+    char last[256];       /* the last message; the beginning of it */
+    char header[64];      /* X-Answer of the handshake's answer */
+    char subprotocol[64]; /* of what was opened last */
+    char request[256];    /* a server's: the last request, as "path query Origin Cookie Host" */
 };
 
 /* A component that tells t; reset before. */
 struct bell_component told_component(struct told *t);
 void told_reset(struct told *t, bool echoes);
+/* A copy of one of the texts of a struct told, valid until the next call. */
+const char *told_text(const char *text);
 /* Waits until a count is at least that; ends the test when it takes too long. */
 void wait_for(atomic_int *count, int least);
 

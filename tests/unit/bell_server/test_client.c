@@ -132,8 +132,8 @@ static void messages_go_both_ways_and_closing_is_told_at_both_ends(void **state)
     assert_int_equal(bell_ws_connection_count(b.k.ws), 1);
     assert_int_equal(bell_ws_send(b.k.ws, conn, BELL_TEXT, BELL_LIT("hello")), BELL_OK);
     wait_for(&here.messages, 1);
-    assert_string_equal(here.last, "hello");
-    assert_string_equal(there.last, "hello");
+    assert_string_equal(told_text(here.last), "hello");
+    assert_string_equal(told_text(there.last), "hello");
 
     assert_int_equal(bell_ws_close(b.k.ws, conn, 4000, BELL_LIT("bye")), BELL_OK);
     wait_for(&here.closes, 1);
@@ -178,7 +178,7 @@ static void messages_of_all_sizes_come_back(void **state)
                          BELL_OK);
         wait_for(&here.messages, (int)i + 1);
         assert_int_equal(atomic_load(&here.bytes) - before, SIZES[i]);
-        assert_memory_equal(here.last, data, SIZES[i] < 255 ? SIZES[i] : 255);
+        assert_memory_equal(told_text(here.last), data, SIZES[i] < 255 ? SIZES[i] : 255);
     }
     both_finish(&b);
     free(data);
@@ -221,7 +221,7 @@ static void compression_works_in_both_directions_on_all_terms(void **state)
             assert_int_equal(bell_ws_send(b.k.ws, conn, BELL_TEXT, bell_slice_make(text, n)),
                              BELL_OK);
             wait_for(&here.messages, m);
-            assert_memory_equal(here.last, text, n < 255 ? n : 255);
+            assert_memory_equal(told_text(here.last), text, n < 255 ? n : 255);
         }
         assert_int_equal(atomic_load(&here.bytes), 4 * sizeof text - 7 - sizeof text + 100);
         uint64_t packed = 0;
@@ -277,11 +277,11 @@ static void fields_and_subprotocols_are_agreed_on(void **state)
     bell_conn conn = connect_to(&b.k, url_of(b.s.port, "/ws?room=7&x=%20"), &options);
     wait_for(&there.opens, 1);
     wait_for(&here.opens, 1);
-    assert_string_equal(here.subprotocol, "three");
-    assert_string_equal(there.subprotocol, "three");
+    assert_string_equal(told_text(here.subprotocol), "three");
+    assert_string_equal(told_text(there.subprotocol), "three");
     (void)snprintf(expected, sizeof expected,
                    "/ws room=7&x=%%20 https://a.example a=1; b=2 127.0.0.1:%u", b.s.port);
-    assert_string_equal(there.request, expected);
+    assert_string_equal(told_text(there.request), expected);
     assert_null(bell_ws_get_user(b.k.ws, conn)); /* this is not its thread */
     both_finish(&b);
 }
@@ -298,7 +298,40 @@ static void one_publish_reaches_every_client_connection_under_its_own_mask(void 
     assert_int_equal(bell_ws_broadcast(b.k.ws, BELL_TEXT, BELL_LIT("to all"), 0), BELL_OK);
     wait_for(&here.messages, COUNT);
     assert_int_equal(atomic_load(&there.messages), COUNT);
-    assert_string_equal(there.last, "to all");
+    assert_string_equal(told_text(there.last), "to all");
+    both_finish(&b);
+}
+
+static atomic_int subscribed;
+
+static void subscribe(struct bell_ws_server *ws, bell_conn conn, void *user)
+{
+    (void)user;
+    assert_int_equal(bell_ws_subscribe(ws, conn, BELL_LIT("some")), BELL_OK);
+    atomic_fetch_add(&subscribed, 1);
+}
+
+static void a_publish_reaches_the_connections_that_are_subscribed(void **state)
+{
+    enum { COUNT = 6, SOME = 4 };
+    struct both b;
+    (void)state;
+    atomic_store(&subscribed, 0);
+    both_init(&b, NULL, NULL);
+    for (int i = 0; i < COUNT; i++) {
+        bell_conn conn = open_to(&b.k, url_of(b.s.port, "/ws"));
+        if (i < SOME) {
+            assert_int_equal(bell_ws_run(b.k.ws, conn, subscribe, NULL), BELL_OK);
+        }
+    }
+    wait_for(&subscribed, SOME);
+    assert_int_equal(bell_ws_publish(b.k.ws, BELL_LIT("some"), BELL_TEXT, BELL_LIT("first"), 0),
+                     BELL_OK);
+    wait_for(&here.messages, SOME);
+    /* Behind what was published: had the others been sent it, they would have had it first. */
+    assert_int_equal(bell_ws_broadcast(b.k.ws, BELL_TEXT, BELL_LIT("second"), 0), BELL_OK);
+    wait_for(&here.messages, SOME + COUNT);
+    assert_int_equal(atomic_load(&here.bytes), SOME * 5 + COUNT * 6);
     both_finish(&b);
 }
 
@@ -421,8 +454,8 @@ static void what_follows_the_head_at_once_is_delivered(void **state)
                      a.accept);
     peer_send(&a.p, bell_slice_make(text, (size_t)n));
     wait_for(&here.messages, 1);
-    assert_string_equal(here.last, "now");
-    assert_string_equal(here.header, "yes");
+    assert_string_equal(told_text(here.last), "now");
+    assert_string_equal(told_text(here.header), "yes");
     against_finish();
     assert_int_equal(atomic_load(&here.closes), 1);
 }
@@ -441,7 +474,7 @@ static void an_answer_may_come_in_pieces(void **state)
         peer_send(&a.p, bell_slice_make(text + i, 1));
     }
     wait_for(&here.messages, 1);
-    assert_string_equal(here.last, "now");
+    assert_string_equal(told_text(here.last), "now");
     against_finish();
 }
 
@@ -563,6 +596,60 @@ static void an_answer_above_the_limits_is_refused(void **state)
     fake_answer(&a.p, a.accept, "X: 1\r\n");
     wait_for(&here.opens, 1);
     assert_int_equal(atomic_load(&here.errors), 0);
+    against_finish();
+}
+
+/* Section 5.4: fragments, with a Ping between them, which is answered under a mask. */
+static void fragments_are_put_together_within_the_limits(void **state)
+{
+    static peer_frame f;
+    uint8_t key[4];
+    bell_ws_options options;
+    (void)state;
+    bell_ws_options_init(&options);
+    options.max_message_bytes = 6;
+    options.max_frame_bytes = 5;
+    against_init(&options, NULL);
+    fake_answer(&a.p, a.accept, "");
+    peer_send(&a.p, BELL_LIT("\x01\x03"
+                             "abc"
+                             "\x89\x01?"
+                             "\x80\x03"
+                             "def"));
+    assert_true(fake_read_frame(&a.p, &f, key));
+    assert_int_equal(f.first, 0x8a);
+    assert_memory_equal(f.payload, "?", 1);
+    wait_for(&here.messages, 1);
+    assert_string_equal(told_text(here.last), "abcdef");
+    peer_send(&a.p, BELL_LIT("\x01\x05"
+                             "abcde"
+                             "\x80\x02"
+                             "fg"));
+    assert_true(fake_read_frame(&a.p, &f, key));
+    assert_int_equal(f.first, 0x88);
+    assert_memory_equal(f.payload, "\x03\xf1", 2); /* 1009 */
+    wait_for(&here.closes, 1);
+    assert_int_equal(atomic_load(&here.error), BELL_ELIMIT);
+    assert_int_equal(atomic_load(&here.messages), 1);
+    against_finish();
+}
+
+static void a_silent_server_is_pinged_and_then_given_up(void **state)
+{
+    static peer_frame f;
+    uint8_t key[4];
+    bell_ws_options options;
+    (void)state;
+    bell_ws_options_init(&options);
+    options.heartbeat_ms = 50;
+    options.idle_timeout_ms = 300;
+    against_init(&options, NULL);
+    fake_answer(&a.p, a.accept, "");
+    assert_true(fake_read_frame(&a.p, &f, key));
+    assert_int_equal(f.first, 0x89);
+    wait_for(&here.closes, 1);
+    assert_int_equal(atomic_load(&here.error), BELL_ETIMEOUT);
+    assert_int_equal(atomic_load(&here.origin), BELL_CLOSED_BY_ENGINE);
     against_finish();
 }
 
@@ -954,6 +1041,7 @@ int main(void)
         cmocka_unit_test(limits_hold_for_what_the_server_sends),
         cmocka_unit_test(fields_and_subprotocols_are_agreed_on),
         cmocka_unit_test(one_publish_reaches_every_client_connection_under_its_own_mask),
+        cmocka_unit_test(a_publish_reaches_the_connections_that_are_subscribed),
         cmocka_unit_test(
             thousands_of_connections_live_in_one_process_and_their_slots_are_used_again),
         cmocka_unit_test(the_request_is_exactly_what_it_should_be),
@@ -963,6 +1051,8 @@ int main(void)
         cmocka_unit_test(an_answer_that_is_not_one_to_this_handshake_is_refused),
         cmocka_unit_test(an_answer_beyond_what_was_offered_is_refused),
         cmocka_unit_test(an_answer_above_the_limits_is_refused),
+        cmocka_unit_test(fragments_are_put_together_within_the_limits),
+        cmocka_unit_test(a_silent_server_is_pinged_and_then_given_up),
         cmocka_unit_test(a_masked_frame_closes_with_1002),
         cmocka_unit_test(after_closing_the_server_is_the_first_to_end_the_stream),
         cmocka_unit_test(a_silent_server_is_given_up_in_time),
