@@ -70,6 +70,7 @@ test("a wrong command line gets one line and exit status 2", async () => {
         [["serve", "--threads", "65"], /--threads must be a number from 0 to 64, not "65"/], [["serve", "--threads"], /--threads needs a value/],
         [["serve", "--listen", "8080"], /--listen must be ADDR:PORT/], [["serve", "--log-level=loud"], /--log-level must be error, warn, info or debug/],
         [["serve", "--public-url", "desk.example"], /--public-url must be like https:\/\/desk\.example/], [["serve", "--config", "/nonexistent"], /\/nonexistent: No such file/],
+        [["serve", "--proxy-protocol"], /proxy-protocol needs trusted-proxies/],
         [["serve", "--data="], /--data must not be empty/], [["agent", "remove"], /an argument is missing: deskbell agent remove EMAIL/],
         [["agent", "list", "--threads=1"], /unknown option --threads/], [["agent", "add", "--name", "A"], /--email is missing/],
         [["agent", "add", "--email", "a@b.example", "--name", "A", "--role", "king"], /--role must be owner or agent/],

@@ -188,6 +188,17 @@ static bell_status read_arguments(struct config *config, const struct config_arg
     return BELL_OK;
 }
 
+/* What no option can say about itself alone. */
+static bell_status check_together(const struct config *config, char *error)
+{
+    /* Only trusted proxies are asked for the header, so without any it would never be read. */
+    if (config->proxy_protocol && config->trusted_proxies.count == 0) {
+        option_error(error, "proxy-protocol needs trusted-proxies: say which proxies are believed");
+        return BELL_EINVAL;
+    }
+    return BELL_OK;
+}
+
 /* The file is named by the two strongest sources, and must be known before anything is read. */
 static bell_slice file_path(const struct config_arguments *arguments,
                             const char *const *environment)
@@ -223,6 +234,9 @@ bell_status config_load(struct config *config, const struct config_arguments *ar
     }
     if (st == BELL_OK && arguments != NULL) {
         st = read_arguments(config, arguments, error);
+    }
+    if (st == BELL_OK) {
+        st = check_together(config, error);
     }
     if (st != BELL_OK) {
         config_finish(config);

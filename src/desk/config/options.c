@@ -244,7 +244,8 @@ static const struct option OPTIONS[] = {
      .type = OPTION_FLAG,
      .serve_only = true,
      .help = "Connections from trusted-proxies begin with a header of the PROXY protocol, version "
-             "1 or 2, which tells the visitor's address; those without one are refused."},
+             "1 or 2, which tells the visitor's address; those without one are refused. Needs "
+             "trusted-proxies."},
     {.name = "threads",
      .argument = "N",
      .value = "0",

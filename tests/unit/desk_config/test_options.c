@@ -220,6 +220,21 @@ static void public_urls_are_a_scheme_and_a_host(void **state)
     }
 }
 
+static void the_proxy_protocol_needs_somebody_who_is_believed(void **state)
+{
+    (void)state;
+    const char *const alone[] = {"--proxy-protocol"};
+    const char *const together[] = {"--proxy-protocol", "--trusted-proxies=10.0.0.0/8"};
+    const char *const environment[] = {"DESKBELL_TRUSTED_PROXIES=unix", NULL};
+    struct config config;
+    assert_int_equal(load(&config, NULL, 1, alone), BELL_EINVAL);
+    assert_non_null(strstr(error, "proxy-protocol needs trusted-proxies"));
+    assert_int_equal(load(&config, NULL, 2, together), BELL_OK);
+    config_finish(&config);
+    assert_int_equal(load(&config, environment, 1, alone), BELL_OK);
+    config_finish(&config);
+}
+
 static void file_errors_name_file_and_line(void **state)
 {
     (void)state;
@@ -368,6 +383,7 @@ int main(void)
         cmocka_unit_test(listen_addresses_are_checked),
         cmocka_unit_test(permission_bits_are_octal),
         cmocka_unit_test(public_urls_are_a_scheme_and_a_host),
+        cmocka_unit_test(the_proxy_protocol_needs_somebody_who_is_believed),
         cmocka_unit_test(file_errors_name_file_and_line),
         cmocka_unit_test(a_missing_file_is_named),
         cmocka_unit_test(the_command_line_tells_options_from_words),
