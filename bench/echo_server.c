@@ -6,6 +6,7 @@
  *                 [--deflate] [--deflate-takeover] [--deflate-window BITS] [--deflate-level N]
  *                 [--deflate-threshold BYTES]
  *                 [--trusted-proxy NETWORK] [--proxy-protocol] [--hand-over PATH] [--spread MS]
+ *                 [--spin US]
  *                 [--tls-cert FILE --tls-key FILE]… [--tls-min 1.2|1.3] [--listen-plain ADDRESS]
  *                 [--publish TOKEN]
  *
@@ -49,6 +50,7 @@ struct settings {
     const char *static_directory;
     const char *hand_over;
     uint32_t spread_ms;
+    uint32_t spin_us;
     const char *subprotocols[MAX_SUBPROTOCOLS];
     size_t subprotocol_count;
     const char *proxies[MAX_PROXIES];
@@ -167,6 +169,8 @@ static bool option_set(struct settings *s, const char *name, const char *value)
         s->hand_over = value;
     } else if (strcmp(name, "--spread") == 0 && number_parse(value, UINT32_MAX / 2, &number)) {
         s->spread_ms = (uint32_t)number;
+    } else if (strcmp(name, "--spin") == 0 && number_parse(value, 1000, &number)) {
+        s->spin_us = (uint32_t)number;
     } else if (strcmp(name, "--static") == 0) {
         s->static_directory = value;
     } else if (strcmp(name, "--subprotocol") == 0 && s->subprotocol_count < MAX_SUBPROTOCOLS) {
@@ -376,6 +380,7 @@ static bell_status compose(const struct settings *s, struct bell_tls *tls,
     http_options.head_timeout_ms = s->handshake_timeout_s * 1000;
     io_options.threads = s->threads;
     io_options.back_end = s->back_end;
+    io_options.spin_us = s->spin_us;
     io_options.trusted_proxies = s->proxies;
     io_options.trusted_proxy_count = s->proxy_count;
     io_options.proxy_protocol = s->proxy_protocol;

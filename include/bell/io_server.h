@@ -50,6 +50,10 @@ typedef struct {
     bool proxy_protocol;
     uint32_t unix_mode; /* permission bits of Unix sockets, 0 to 0777: who may connect must be able
                            to write. Default 0660 */
+    uint32_t spin_us;   /* how long a loop looks for something to do before it sleeps, in
+                           microseconds, at most 1,000: at the price of a core, and only while its
+                           waits are that short. Rarely worth it: see docs/libbell/limits.md.
+                           Default 0 = never */
 } bell_io_options;
 
 /* What the calls below are made of; the size says which fields the program knows (see version.h).

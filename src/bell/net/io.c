@@ -169,6 +169,11 @@ void bell_io_wake(struct bell_io *io)
     ops_of(io)->wake(io);
 }
 
+uint32_t bell_io_told(const struct bell_io *io)
+{
+    return ((const struct bell_io_base *)(const void *)io)->told;
+}
+
 bell_status bell_io_turn(struct bell_io *io, int timeout_ms)
 {
     return ops_of(io)->turn(io, timeout_ms);

@@ -71,6 +71,7 @@ struct bell_io_base {
     const struct bell_io_ops *ops;
     bell_io_events events;
     void *user;
+    uint32_t told; /* completions of the last turn */
 };
 
 /*
@@ -117,6 +118,8 @@ void bell_io_close(struct bell_io *io, struct bell_io_handle *h);
 void bell_io_settle(struct bell_io *io);
 /* Makes the running or next turn return soon. Any thread and signal handlers. */
 void bell_io_wake(struct bell_io *io);
+/* How much the last turn has told: 0 = it was for nothing. */
+uint32_t bell_io_told(const struct bell_io *io);
 /* Waits at most timeout_ms (-1 = for ever) and delivers what has completed. BELL_EIO. */
 BELL_NODISCARD bell_status bell_io_turn(struct bell_io *io, int timeout_ms);
 

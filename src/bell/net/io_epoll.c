@@ -291,6 +291,7 @@ static bell_status epoll_turn(struct bell_io *io, int timeout_ms)
 {
     int n = epoll_wait(io->epoll_fd, io->ready, EVENTS_PER_TURN, timeout_ms);
     bool is_broken = n < 0 && errno != EINTR;
+    io->base.told = n > 0 ? (uint32_t)n : 0;
     io->base.events.on_awake(io->base.user);
     if (is_broken) {
         return BELL_EIO;

@@ -322,6 +322,7 @@ static bell_status uring_turn(struct bell_io *io, int timeout_ms)
     }
     /* What comes while these are told has its turn later. */
     unsigned ready = io_uring_cq_ready(&io->ring);
+    io->base.told = ready;
     struct io_uring_cqe *cqe;
     unsigned head;
     unsigned count = 0;

@@ -123,6 +123,23 @@ static void count_turn(struct bell_loop *loop, uint64_t took_ns)
     bell_counter_add(&loop->counters.busy_ns, took_ns);
 }
 
+/*
+ * Looks again and again for something to do, as long as spin_us, instead of sleeping. Whether it
+ * pays is learnt from the waits: one that would have been over within that time begins it, one that
+ * was not ends it, so a loop with little to do sleeps. Returns whether there was something.
+ */
+static bool spin(struct bell_loop *loop, uint64_t begin_ns, int timeout_ms, bell_status *st)
+{
+    uint64_t end_ns = begin_ns + (uint64_t)loop->spin_us * NS_PER_US;
+    if (timeout_ms >= 0 && end_ns > begin_ns + (uint64_t)timeout_ms * NS_PER_MS) {
+        return false; /* a timer is that near */
+    }
+    do {
+        *st = bell_io_turn(loop->io, 0);
+    } while (*st == BELL_OK && bell_io_told(loop->io) == 0 && loop->awake_ns < end_ns);
+    return *st != BELL_OK || bell_io_told(loop->io) > 0;
+}
+
 /* The turn is over: waits for the next one, and delivers what that begins with. */
 static bell_status next_turn(struct bell_loop *loop)
 {
@@ -131,7 +148,16 @@ static bell_status next_turn(struct bell_loop *loop)
     int timeout_ms = loop->dirty != NULL || loop->handshake != NULL
                          ? 0
                          : bell_timer_wheel_timeout_ms(&loop->timers, now_ns / NS_PER_MS);
-    return bell_io_turn(loop->io, timeout_ms);
+    if (loop->spin_us == 0 || timeout_ms == 0) {
+        return bell_io_turn(loop->io, timeout_ms);
+    }
+    bell_status st;
+    if (loop->spins && spin(loop, now_ns, timeout_ms, &st)) {
+        return st;
+    }
+    st = bell_io_turn(loop->io, timeout_ms);
+    loop->spins = loop->awake_ns - now_ns <= (uint64_t)loop->spin_us * NS_PER_US;
+    return st;
 }
 
 static void *loop_main(void *user)

@@ -25,6 +25,8 @@ static const bell_io_options DEFAULTS = {
 
 /* Permission bits; setuid and the like mean nothing for a socket. */
 enum { MAX_UNIX_MODE = 0777 };
+/* Longer than that it is no matter of latency any more. */
+enum { MAX_SPIN_US = 1000 };
 
 void bell_io_options_init_sized(bell_io_options *options, size_t options_bytes)
 {
@@ -69,6 +71,13 @@ static void loops_finish(struct bell_io_server *io)
     bell_mem_free(io->loops);
 }
 
+static void raise_descriptors(const struct bell_io_server *io)
+{
+    uint64_t limit = bell_sock_raise_limit();
+    bell_log(BELL_LOG_INFO, "descriptors limit=%" PRIu64 " max_connections=%" PRIu32, limit,
+             io->options.max_connections);
+}
+
 bell_status bell_io_server_create_sized(struct bell_http_server *http,
                                         const bell_io_options *options, size_t options_bytes,
                                         struct bell_io_server **out)
@@ -80,7 +89,8 @@ bell_status bell_io_server_create_sized(struct bell_http_server *http,
     }
     if (o->threads > BELL_IO_MAX_LOOPS || o->max_connections == 0 || o->backlog == 0 ||
         o->backlog > INT32_MAX || (unsigned)o->back_end > BELL_IO_URING ||
-        o->trusted_proxy_count > BELL_IO_MAX_PROXIES || o->unix_mode > MAX_UNIX_MODE) {
+        o->trusted_proxy_count > BELL_IO_MAX_PROXIES || o->unix_mode > MAX_UNIX_MODE ||
+        o->spin_us > MAX_SPIN_US) {
         return BELL_EINVAL;
     }
     if (http != NULL && http->io != NULL) {
@@ -124,12 +134,13 @@ bell_status bell_io_server_create_sized(struct bell_http_server *http,
             bell_client_slab_finish(&home->clients);
             goto finish_loops;
         }
+        home->loop.spin_us = o->spin_us;
     }
     st = http == NULL ? BELL_OK : bell_http_server_bind(http, io);
     if (st != BELL_OK) {
         goto finish_loops;
     }
-    bell_log(BELL_LOG_DEBUG, "descriptors limit=%" PRIu64, bell_sock_raise_limit());
+    raise_descriptors(io);
     bell_log(BELL_LOG_DEBUG, "loops count=%u io=%s", io->loop_count,
              back_end == BELL_IO_URING ? "uring" : "epoll");
     *out = io;

@@ -159,6 +159,58 @@ static void nobody_is_taken_in_above_max_connections(void **state)
     service_finish(&s);
 }
 
+static void answer(struct bell_ws_server *ws, bell_conn conn, const bell_message *m, void *user)
+{
+    (void)user;
+    assert_int_equal(bell_ws_send(ws, conn, m->type, m->data), BELL_OK);
+}
+
+/* Messages quickly one after the other, then silence in which a timer must still fire, and a word
+ * from another thread. */
+static void a_loop_that_spins_misses_nothing(void **state)
+{
+    (void)state;
+    const struct bell_component component = {.on_message = answer};
+    struct service s;
+    struct peer p;
+    peer_frame f;
+    bell_io_options options;
+    bell_ws_options ws;
+    bell_io_options_init(&options);
+    bell_ws_options_init(&ws);
+    options.threads = 1;
+    options.spin_us = 1001;
+    ws.heartbeat_ms = 100;
+    service_init(&s, NULL);
+    service_add_websocket(&s, &component, &ws);
+    assert_int_equal(bell_io_server_create(s.http, &options, &s.io), BELL_EINVAL);
+    options.spin_us = 1000;
+    assert_int_equal(bell_io_server_create(s.http, &options, &s.io), BELL_OK);
+    assert_int_equal(bell_io_server_listen(s.io, "127.0.0.1:0"), BELL_OK);
+    assert_int_equal(bell_io_server_start(s.io), BELL_OK);
+    peer_connect(&p, bell_io_server_port(s.io, 0));
+    assert_int_equal(peer_upgrade(&p, "/ws", ""), 101);
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 500;) {
+            peer_send_frame(&p, 1, BELL_LIT("hello"));
+            do { /* a Ping may come in between */
+                assert_true(peer_read_frame(&p, &f));
+            } while (f.first == 0x89);
+            assert_int_equal(f.first, 0x81);
+            i++;
+        }
+        assert_true(peer_read_frame(&p, &f)); /* its timer */
+        assert_int_equal(f.first, 0x89);
+        assert_int_equal(bell_ws_broadcast(s.ws, BELL_TEXT, BELL_LIT("all"), 0), BELL_OK);
+        do {
+            assert_true(peer_read_frame(&p, &f));
+        } while (f.first == 0x89);
+        assert_int_equal(f.first, 0x81);
+    }
+    peer_close(&p);
+    service_finish(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -166,6 +218,7 @@ int main(void)
         cmocka_unit_test(a_stop_or_drain_before_the_start_counts),
         cmocka_unit_test(nobody_is_taken_in_above_max_connections),
         cmocka_unit_test(parts_belong_to_one_io_server),
+        cmocka_unit_test(a_loop_that_spins_misses_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
