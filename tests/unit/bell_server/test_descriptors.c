@@ -1,0 +1,139 @@
+/*
+ * Descriptors: the limit is raised, and when they end nobody is turned away: who waits is accepted
+ * when some are free again.
+ */
+#include "base/mem.h"
+#include "peer.h"
+#include "service.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { FEW = 200, WAITING = 5 };
+
+static void hello(struct bell_http_request *r, void *user)
+{
+    const bell_http_response response = {.status = 200, .body = BELL_LIT("hello")};
+    (void)user;
+    assert_int_equal(bell_http_respond(r, &response), BELL_OK);
+}
+
+static struct rlimit limit_now(void)
+{
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    return limit;
+}
+
+static void limit_soft(rlim_t soft)
+{
+    struct rlimit limit = limit_now();
+    limit.rlim_cur = soft;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+static void make(struct service *s)
+{
+    bell_io_options options;
+    bell_io_options_init(&options);
+    options.threads = 1;
+    service_init(s, NULL);
+    assert_int_equal(bell_http_server_route(s->http, "GET", "/", hello, NULL), BELL_OK);
+    assert_int_equal(bell_io_server_create(s->http, &options, &s->io), BELL_OK);
+    assert_int_equal(bell_io_server_listen(s->io, "127.0.0.1:0"), BELL_OK);
+    s->port = bell_io_server_port(s->io, 0);
+}
+
+static void the_limit_is_raised_as_far_as_it_may(void **state)
+{
+    (void)state;
+    struct service s;
+    limit_soft(FEW);
+    make(&s);
+    struct rlimit limit = limit_now();
+    assert_int_equal(limit.rlim_cur, limit.rlim_max);
+    service_finish(&s);
+}
+
+static void ask(struct peer *p)
+{
+    char body[64];
+    peer_send(p, BELL_LIT("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+    assert_int_equal(read_answer(p, body, sizeof body), 200);
+}
+
+/* Takes every descriptor there is below the limit; returns how many. */
+static int take_all(int *taken)
+{
+    int count = 0;
+    while (count < FEW && (taken[count] = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0)) >= 0) {
+        count++;
+    }
+    return count;
+}
+
+static uint64_t failures(const struct service *s)
+{
+    bell_loop_metrics m;
+    assert_int_equal(bell_metrics_loop(s->io, 0, &m), BELL_OK);
+    return m.accept_failures;
+}
+
+static void who_waits_is_accepted_when_descriptors_are_free_again(void **state)
+{
+    (void)state;
+    struct service s;
+    struct peer first;
+    static struct peer waiting[WAITING];
+    int taken[FEW];
+    make(&s);
+    rlim_t before = limit_now().rlim_cur;
+    limit_soft(FEW); /* io_uring goes by the limit of the moment in which accepting begins */
+    assert_int_equal(bell_io_server_start(s.io), BELL_OK);
+    for (int i = 0; i < WAITING; i++) { /* our ends, while there are descriptors */
+        waiting[i].n = 0;
+        waiting[i].fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_true(waiting[i].fd >= 0);
+    }
+    peer_connect(&first, s.port);
+    ask(&first);
+    int count = take_all(taken);
+    assert_in_range(count, WAITING, FEW - 1);
+    for (int i = 0; i < WAITING; i++) {
+        struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(s.port)};
+        to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        assert_int_equal(
+            connect(waiting[i].fd, (const struct sockaddr *)(const void *)&to, sizeof to), 0);
+    }
+    while (failures(&s) < 2) { /* it tries again, and does not only once */
+        (void)usleep(1000);
+    }
+    ask(&first); /* whom it has is served meanwhile */
+    while (count > 0) {
+        assert_int_equal(close(taken[--count]), 0);
+    }
+    for (int i = 0; i < WAITING; i++) {
+        ask(&waiting[i]);
+        peer_close(&waiting[i]);
+    }
+    limit_soft(before);
+    peer_close(&first);
+    service_finish(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_limit_is_raised_as_far_as_it_may),
+        cmocka_unit_test(who_waits_is_accepted_when_descriptors_are_free_again),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
