@@ -233,3 +233,9 @@ bell_status bell_sock_receive_fds(int fd, char *bytes, size_t size, size_t *out_
     *out_n = (size_t)n;
     return BELL_OK;
 }
+
+bool bell_sock_has_ended(int fd)
+{
+    char byte;
+    return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}

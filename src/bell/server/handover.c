@@ -39,6 +39,7 @@ enum { OFFER_MODE = 0600, OFFER_BACKLOG = 16, PATIENCE_S = 10, TRIES = 100, TRY_
 struct bell_taker {
     struct bell_stream stream;     /* first */
     struct bell_server_loop *home; /* (borrowed) */
+    bool is_ready;                 /* it runs: the sockets are its own too */
 };
 
 /* ---- packets ---- */
@@ -123,6 +124,7 @@ static void on_receive(struct bell_stream *s, char *bytes, size_t n)
     struct bell_io_server *io = home->server;
     if (bell_slice_equal(bell_slice_make(bytes, n), READY)) {
         bell_log(BELL_LOG_INFO, "handed over: the next server runs");
+        taker->is_ready = true;
         bell_io_server_drain_spread(io, io->handover_deadline_ms, io->handover_spread_ms);
     } else {
         bell_stream_close(s);
@@ -201,9 +203,14 @@ void bell_handover_on_taker(struct bell_server_loop *home, int fd)
 
 void bell_handover_end(struct bell_server_loop *home)
 {
-    if (home->taker != NULL) {
-        bell_stream_close(&home->taker->stream);
+    struct bell_taker *taker = home->taker;
+    if (taker == NULL || taker->stream.state == BELL_STREAM_CLOSED) {
+        return;
     }
+    if (!taker->is_ready && bell_sock_has_ended(taker->stream.io.fd)) {
+        atomic_store(&home->server->is_lent, false); /* it has not come to be told of that */
+    }
+    bell_stream_close(&taker->stream);
 }
 
 /* ---- the next one ---- */

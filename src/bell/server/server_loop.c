@@ -227,8 +227,8 @@ static void on_stop(void *user)
 {
     struct bell_server_loop *home = user;
     bell_timer_cancel(&home->loop.timers, &home->accept_timer);
-    bell_drain_finish(home);
     bell_handover_end(home);
+    bell_drain_finish(home);
     bell_slab_each(home, close_connection, NULL);
 }
 

@@ -1,0 +1,154 @@
+/*
+ * Taking over when memory ends: each allocation of it fails once, on either side. The one that
+ * wants to take over is told or tries again, the other goes on, and no block of memory or
+ * descriptor is left.
+ */
+#include "base/mem.h"
+#include "peer.h"
+#include "service.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { MOST_ALLOCATIONS = 500, LISTENERS = 2, DEADLINE_MS = 10000 };
+
+static char folder[] = "/tmp/bell_handover_XXXXXX";
+static char path[sizeof folder + 2];
+static char unix_address[sizeof folder + 8];
+
+static int make_folder(void **state)
+{
+    (void)state;
+    if (mkdtemp(folder) == NULL) {
+        return -1;
+    }
+    (void)snprintf(path, sizeof path, "%s/h", folder);
+    (void)snprintf(unix_address, sizeof unix_address, "unix:%s/s", folder);
+    return 0;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    return rmdir(folder); /* fails when a file was left */
+}
+
+static bell_status make(struct service *s, uint32_t threads, size_t *taken)
+{
+    bell_io_options options;
+    bell_io_options_init(&options);
+    options.threads = threads;
+    *s = (struct service){0};
+    bell_status st = bell_http_server_create(NULL, &s->http);
+    if (st == BELL_OK) {
+        st = bell_io_server_create(s->http, &options, &s->io);
+    }
+    return st == BELL_OK ? bell_io_server_hand_over(s->io, path, DEADLINE_MS, 0, taken) : st;
+}
+
+static void destroy(struct service *s)
+{
+    bell_io_server_destroy(s->io);
+    bell_http_server_destroy(s->http);
+}
+
+static void expect_served(uint16_t port)
+{
+    struct peer p;
+    char body[64];
+    peer_connect(&p, port);
+    peer_send(&p, BELL_LIT("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+    assert_int_equal(read_answer(&p, body, sizeof body), 404);
+    peer_close(&p);
+}
+
+/* The lowest descriptor that is free. */
+static int free_descriptor(void)
+{
+    int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(close(fd), 0);
+    return fd;
+}
+
+static void taking_over_fails_cleanly_at_each_allocation(void **state)
+{
+    (void)state;
+    struct service first;
+    size_t taken = 7;
+    assert_int_equal(make(&first, 2, &taken), BELL_OK);
+    assert_int_equal(taken, 0);
+    assert_int_equal(bell_io_server_listen(first.io, "127.0.0.1:0"), BELL_OK);
+    assert_int_equal(bell_io_server_listen(first.io, unix_address), BELL_OK);
+    assert_int_equal(bell_io_server_start(first.io), BELL_OK);
+    uint16_t port = bell_io_server_port(first.io, 0);
+    expect_served(port);
+    int64_t nth = 0;
+    bool failed;
+    do {
+        struct service next;
+        bell_mem_fail_at(++nth);
+        bell_status st = make(&next, 3, &taken);
+        failed = bell_mem_failed();
+        bell_mem_fail_at(0);
+        assert_true(st == BELL_OK || (failed && st == BELL_ENOMEM));
+        if (st == BELL_OK) {
+            assert_int_equal(taken, LISTENERS);
+            assert_int_equal(bell_io_server_port(next.io, 0), port);
+        }
+        destroy(&next); /* before it runs: nothing has happened */
+        assert_true(nth < MOST_ALLOCATIONS);
+    } while (failed);
+    assert_true(nth > 10);
+    expect_served(port);
+    /* And one that runs. */
+    struct service next;
+    assert_int_equal(make(&next, 3, &taken), BELL_OK);
+    assert_int_equal(bell_io_server_start(next.io), BELL_OK);
+    bell_io_server_wait(first.io);
+    destroy(&first);
+    expect_served(port);
+    destroy(&next);
+    assert_int_equal(bell_mem_live(), 0);
+}
+
+static void a_failed_take_leaves_no_descriptor(void **state)
+{
+    (void)state;
+    struct service first;
+    size_t taken;
+    assert_int_equal(make(&first, 1, &taken), BELL_OK);
+    assert_int_equal(bell_io_server_listen(first.io, "127.0.0.1:0"), BELL_OK);
+    assert_int_equal(bell_io_server_start(first.io), BELL_OK);
+    int rest = free_descriptor();
+    for (int64_t nth = 1; nth < 12; nth++) {
+        struct service next;
+        bell_mem_fail_at(nth);
+        bell_status st = make(&next, 1, &taken);
+        bell_mem_fail_at(0);
+        (void)st;
+        destroy(&next);
+        /* The first one lets go of its end a moment later. */
+        while (free_descriptor() > rest) {
+            (void)usleep(1000);
+        }
+    }
+    destroy(&first);
+    assert_int_equal(bell_mem_live(), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(taking_over_fails_cleanly_at_each_allocation),
+        cmocka_unit_test(a_failed_take_leaves_no_descriptor),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
