@@ -25,13 +25,27 @@ DECLARATION = re.compile(r"\bBELL_API\b([^;{]*?)\b(\w+)\s*\(")
 MAP_NAME = re.compile(r"^    (\w+);$", re.MULTILINE)
 
 
+def headers() -> str:
+    """All public headers, without comments and preprocessor lines."""
+    text = COMMENT.sub("", "\n".join(header.read_text() for header in sorted(HEADERS.glob("*.h"))))
+    return re.sub(r"^\s*#.*$", "", text, flags=re.MULTILINE)
+
+
 def declared() -> set[str]:
-    names = set()
-    for header in sorted(HEADERS.glob("*.h")):
-        text = COMMENT.sub("", header.read_text())
-        text = re.sub(r"^\s*#.*$", "", text, flags=re.MULTILINE)
-        names |= {match.group(2) for match in DECLARATION.finditer(text)}
-    return names
+    return {match.group(2) for match in DECLARATION.finditer(headers())}
+
+
+def unsized() -> set[str]:
+    """Calls that take options without their size, so that these could never grow. Options that are part
+    of others do not grow (docs/libbell/versioning.md)."""
+    text = headers()
+    parts = set(re.findall(r"^    (bell_\w+_options) \w+;", text, re.MULTILINE))
+    found = set()
+    for match in re.finditer(r"\bBELL_API\b[^;{]*?\b(\w+)\s*\(([^;{]*)\);", text):
+        types = set(re.findall(r"\b(bell_\w+_options) \*", match.group(2))) - parts
+        if types and not match.group(1).endswith("_sized"):
+            found.add(match.group(1))
+    return found
 
 
 def project_version() -> str:
@@ -99,6 +113,8 @@ def main() -> int:
                         "run tools/check_symbols.py --write")
     problems += difference("declared in include/bell, must begin with bell_",
                            {n for n in names if not n.startswith("bell_")}, "")
+    problems += difference("takes options without their size", unsized(),
+                           ": see docs/libbell/versioning.md")
     if header_version() != project_version():
         problems.append("check_symbols: include/bell/version.h is not of the version in meson.build")
     if options.shared:
