@@ -7,8 +7,8 @@
 #
 #   release  what people run: optimised, without tests
 #   test     what `make test` runs: optimised for debugging
-#   gcc      gcc, warnings are errors        clang  clang, likewise
-#   asan     gcc, AddressSanitizer and UndefinedBehaviorSanitizer
+#   gcc      gcc as in release, warnings are errors
+#   clang    clang, AddressSanitizer and UndefinedBehaviorSanitizer, warnings are errors
 #   tsan     gcc, ThreadSanitizer
 #   fuzz     clang, libFuzzer with both of asan
 set -eu
@@ -21,13 +21,12 @@ release) options='--buildtype=release -Dtests=false --libdir=lib' ;; # as tools/
 test) options='--buildtype=debugoptimized' ;;
 gcc)
     CC=gcc
-    options='--buildtype=release -Dwerror=true'
+    options='--buildtype=release -Dwerror=true -Dtests=false'
     ;;
 clang)
     CC=clang
-    options='--buildtype=debugoptimized -Dwerror=true'
+    options='--buildtype=debugoptimized -Dwerror=true -Db_sanitize=address,undefined -Db_lundef=false'
     ;;
-asan) options='--buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false' ;;
 tsan) options='--buildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false' ;;
 fuzz)
     CC=clang
