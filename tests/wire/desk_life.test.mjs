@@ -201,7 +201,7 @@ test("several listeners serve the same desk", async () => {
 test("the folder is made, deep down too, and is for its user only", () => withFolder(async (folder) => {
     const data = join(folder, "a", "b", "data");
     await mkdir(join(folder, "a"));
-    const end = await run(["agent", "list", "--data", data]);
+    const end = await run(["site", "add", "shop", "--name", "Shop", "--data", data]);
     assert.equal(end.status, 0, end.err);
     const { stat } = await import("node:fs/promises");
     assert.equal((await stat(data)).mode & 0o777, 0o700);
