@@ -245,9 +245,31 @@ static bell_status counted(const struct bell_connection *c, bell_status st, size
     return st;
 }
 
+/*
+ * Does the connection take so many plain frames just as they are, and all of them? What most
+ * messages need to be asked; the long way answers all that this does not.
+ */
+static bool takes_plainly(const struct bell_connection *c, uint32_t frames, size_t bytes)
+{
+    const struct bell_ws_session *ws = &c->u.ws;
+    const bell_ws_queue_options *q = queue_of(ws);
+    const struct bell_out_queue *out = &c->stream.out;
+    return ws->state == BELL_WS_OPEN && !ws->server->is_client && ws->deflate.server_bits == 0 &&
+           q->overflow != BELL_OVERFLOW_DROP_OLDEST && out->frames + frames <= q->max_messages &&
+           bytes <= q->max_bytes && out->bytes <= q->max_bytes - bytes;
+}
+
 bell_status bell_ws_session_send(struct bell_connection *c, bell_message_type type, bell_slice data)
 {
     bell_server_loop_settle(bell_server_loop_of(c));
+    if (takes_plainly(c, 1, data.n + BELL_WS_HEADER_MAX_BYTES)) {
+        bell_status st = frame_queue(c, (enum bell_ws_opcode)type, data, false);
+        if (st == BELL_OK) {
+            count_sent(ws_loop_of(c), 1, data.n);
+            mark_check(c);
+        }
+        return st;
+    }
     return counted(c, message_send(c, type, data, NULL), data.n);
 }
 
@@ -289,14 +311,8 @@ bell_status bell_ws_session_send_frame(struct bell_connection *c, struct bell_bl
 bool bell_ws_session_send_whole(struct bell_connection *c, struct bell_blob *frames, uint32_t count,
                                 size_t data_bytes)
 {
-    const struct bell_ws_session *ws = &c->u.ws;
-    const bell_ws_queue_options *q = queue_of(ws);
-    const struct bell_out_queue *out = &c->stream.out;
-    bool is_usual = ws->state == BELL_WS_OPEN && !ws->server->is_client &&
-                    ws->deflate.server_bits == 0 && q->overflow != BELL_OVERFLOW_DROP_OLDEST;
-    bool has_room = out->frames + count <= q->max_messages && frames->size <= q->max_bytes &&
-                    out->bytes <= q->max_bytes - frames->size;
-    if (!is_usual || !has_room || bell_stream_send_frames(&c->stream, frames, count) != BELL_OK) {
+    if (!takes_plainly(c, count, frames->size) ||
+        bell_stream_send_frames(&c->stream, frames, count) != BELL_OK) {
         return false;
     }
     count_sent(ws_loop_of(c), count, data_bytes);
