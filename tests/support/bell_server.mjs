@@ -26,6 +26,11 @@ export async function eventually(what, isTrue, limitMs = 10000) {
     }
 }
 
+/** What a program says on standard error, without what libbell logs there of its life. */
+export function withoutLog(text) {
+    return text.replace(/^\d{4}-\d\d-\d\dT[\d:.]+Z info .*\n/gm, "");
+}
+
 /** Sockets of a process that listen: their ports. */
 function listeningPorts(pid) {
     const own = new Set();

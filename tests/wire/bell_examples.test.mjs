@@ -11,7 +11,7 @@ import { promisify } from "node:util";
 
 import { BINARY, CLOSE, closeInOrder, closePayload, expectFrame, frame, openWebSocket, PING, PONG, TEXT, upgradeRequest }
     from "../support/bell_frames.mjs";
-import { BellServer, BUILD, eventually } from "../support/bell_server.mjs";
+import { BellServer, BUILD, eventually, withoutLog } from "../support/bell_server.mjs";
 import { request, Wire } from "../support/bell_wire.mjs";
 
 /** The next thing that comes is the answer to a Ping: nothing else was on its way. */
@@ -227,6 +227,7 @@ async function runClient(url, lines, { whenPrinted } = {}) {
         if (whenPrinted !== undefined) await eventually("prints", () => run.out === whenPrinted);
         child.stdin.end();
         [run.status] = await ended;
+        run.err = withoutLog(run.err);
     } finally {
         child.kill("SIGKILL");
     }
