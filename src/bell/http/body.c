@@ -3,6 +3,8 @@
  *
  *   LENGTH -> COMPLETE
  *   SIZE -> [SIZE_BLANK ->] [EXTENSION ->] SIZE_LF -> DATA -> DATA_CR -> DATA_LF -> SIZE
+ *   EXTENSION -> EXTENSION_QUOTED -> EXTENSION
+ *   EXTENSION_QUOTED -> EXTENSION_ESCAPED -> EXTENSION_QUOTED
  *   SIZE_LF (size 0) -> TRAILER
  *   TRAILER -> TRAILER_NAME -> TRAILER_VALUE -> TRAILER_LF -> TRAILER
  *   TRAILER -> END_LF -> COMPLETE
@@ -22,6 +24,8 @@ enum body_state {
     BODY_SIZE,
     BODY_SIZE_BLANK,
     BODY_EXTENSION,
+    BODY_EXTENSION_QUOTED,
+    BODY_EXTENSION_ESCAPED,
     BODY_SIZE_LF,
     BODY_DATA,
     BODY_DATA_CR,
@@ -45,7 +49,9 @@ static const uint16_t FIELDS_TOO_LARGE = 431;
 static void body_enter(struct bell_http_body *b, enum body_state next)
 {
     assert(next > b->state || (next == BODY_SIZE && b->state == BODY_DATA_LF) ||
-           (next == BODY_TRAILER && b->state == BODY_TRAILER_LF));
+           (next == BODY_TRAILER && b->state == BODY_TRAILER_LF) ||
+           (next == BODY_EXTENSION && b->state == BODY_EXTENSION_QUOTED) ||
+           (next == BODY_EXTENSION_QUOTED && b->state == BODY_EXTENSION_ESCAPED));
     b->state = (uint8_t)next;
 }
 
@@ -136,6 +142,29 @@ static uint16_t body_extension(struct bell_http_body *b, char c)
         body_enter(b, BODY_SIZE_LF);
         return 0;
     }
+    if (c == '"') {
+        body_enter(b, BODY_EXTENSION_QUOTED);
+    }
+    return bell_http_char_is(c, BELL_HTTP_FIELD) ? body_count_extension(b) : BAD_REQUEST;
+}
+
+/*
+ * RFC 9110 section 5.6.4. A line that ends within a quoted string is refused: whoever passes the
+ * request on may read on to the closing quote, and so see other chunks than we do.
+ */
+static uint16_t body_extension_quoted(struct bell_http_body *b, char c)
+{
+    if (c == '"') {
+        body_enter(b, BODY_EXTENSION);
+    } else if (c == '\\') {
+        body_enter(b, BODY_EXTENSION_ESCAPED);
+    }
+    return bell_http_char_is(c, BELL_HTTP_FIELD) ? body_count_extension(b) : BAD_REQUEST;
+}
+
+static uint16_t body_extension_escaped(struct bell_http_body *b, char c)
+{
+    body_enter(b, BODY_EXTENSION_QUOTED);
     return bell_http_char_is(c, BELL_HTTP_FIELD) ? body_count_extension(b) : BAD_REQUEST;
 }
 
@@ -200,6 +229,10 @@ static uint16_t body_step(struct bell_http_body *b, char c)
         return body_size_blank(b, c);
     case BODY_EXTENSION:
         return body_extension(b, c);
+    case BODY_EXTENSION_QUOTED:
+        return body_extension_quoted(b, c);
+    case BODY_EXTENSION_ESCAPED:
+        return body_extension_escaped(b, c);
     case BODY_SIZE_LF:
         return body_size_lf(b, c);
     case BODY_DATA_CR:

@@ -217,6 +217,14 @@ static void ignores_extensions(void **state)
         CASE("5;a\r\nhello\r\n0;b=c\r\n\r\n", COMPLETE, "hello"),
         CASE("5;a=b;c=\"d;e\"\r\nhello\r\n0\r\n\r\n", COMPLETE, "hello"),
         CASE("5 \t; a = b\r\nhello\r\n0\r\n\r\n", COMPLETE, "hello"),
+        CASE("5;a=\"\";b=\"\\\"\"\r\nhello\r\n0\r\n\r\n", COMPLETE, "hello"),
+        CASE("5;a=\"\\\\\"\r\nhello\r\n0\r\n\r\n", COMPLETE, "hello"),
+        /* An open quote at the end of the line: others read on to the closing one. */
+        CASE("5;a=\"\r\nhello\r\n0\r\n\r\n", 400, NULL),
+        CASE("5;a=\"b\\\"\r\nhello\r\n0\r\n\r\n", 400, NULL),
+        CASE("5;a=\"b\\\r\nhello\r\n0\r\n\r\n", 400, NULL),
+        CASE("5;a=\"\r\n\"\r\nhello\r\n0\r\n\r\n", 400, NULL),
+        CASE("5;a=\"b\0\"\r\nhello\r\n0\r\n\r\n", 400, NULL),
         CASE("5;a\nhello\r\n0\r\n\r\n", 400, NULL), /* a bare LF has hidden chunks elsewhere */
         CASE("5;a\rhello\r\n0\r\n\r\n", 400, NULL),
         CASE("5;a\0\r\nhello\r\n0\r\n\r\n", 400, NULL),
