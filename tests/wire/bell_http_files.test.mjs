@@ -161,6 +161,17 @@ for (const [accept, encoding] of [
     });
 }
 
+test("answers_406_when_no_encoding_that_is_there_is_taken", async () => {
+    for (const [target, accept, wanted] of [
+        ["/app.js", "*;q=0", 406], ["/app.js", "identity;q=0", 406], ["/app.js", "identity;q=0, deflate", 406],
+        ["/app.js", "identity;q=0, br", 200], ["/app.js", "*;q=0, identity", 200], ["/hello.txt", "br, identity;q=0", 406],
+        ["/nope.txt", "*;q=0", 404], ["/hello.txt", "*;q=0", 406],
+    ]) {
+        const { status } = await ask(target, { "Accept-Encoding": accept });
+        assert.equal(status, wanted, `${target} ${accept}`);
+    }
+});
+
 test("takes_the_variant_that_is_there", async () => {
     const { fields, body } = await ask("/style.css", { "Accept-Encoding": "br, gzip" });
     assert.equal(fields["content-encoding"], "gzip");

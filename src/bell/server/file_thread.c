@@ -117,13 +117,27 @@ static bell_status open_encoded(struct bell_file_job *job, bell_http_encoding en
     return BELL_OK;
 }
 
+/* There is no file in an encoding that the client takes: is there one at all? */
+static bell_status job_open_refused(struct bell_file_job *job)
+{
+    bell_status st = open_encoded(job, BELL_HTTP_IDENTITY);
+    if (st == BELL_OK) {
+        (void)close(job->fd);
+        job->fd = -1;
+        st = BELL_EREFUSED;
+    }
+    return st;
+}
+
 static bell_status job_open(struct bell_file_job *job)
 {
     bell_status st = BELL_ENOTFOUND;
+    bool takes_identity = false;
     for (size_t i = 0; i < job->encoding_count && st == BELL_ENOTFOUND; i++) {
         st = open_encoded(job, job->encodings[i]);
+        takes_identity |= job->encodings[i] == BELL_HTTP_IDENTITY;
     }
-    return st;
+    return st == BELL_ENOTFOUND && !takes_identity ? job_open_refused(job) : st;
 }
 
 static bell_status job_read(struct bell_file_job *job)

@@ -37,8 +37,9 @@ struct bell_file_job {
     uint64_t offset;            /* of the next byte to read */
     uint64_t left_bytes;        /* to read and send */
     struct bell_blob *chunk;    /* (owned) what was read last */
-    /* Of the last step. Opening: BELL_ENOTFOUND, BELL_ELIMIT (no descriptor or memory left for it);
-     * reading: BELL_EIO, BELL_ENOMEM. */
+    /* Of the last step. Opening: BELL_ENOTFOUND, BELL_EREFUSED (it is there, but in no encoding
+     * that the client takes), BELL_ELIMIT (no descriptor or memory left for it); reading: BELL_EIO,
+     * BELL_ENOMEM. */
     bell_status status;
     char name[BELL_HTTP_MAX_FILE_NAME_BYTES];
 };

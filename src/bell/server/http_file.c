@@ -49,11 +49,26 @@ void bell_http_file_on_sent(struct bell_connection *c)
     }
 }
 
+/* What is answered when the file was not opened; 0: something else went wrong. */
+static uint16_t refusal_of(bell_status st)
+{
+    switch ((int)st) {
+    case BELL_ENOTFOUND:
+        return 404;
+    case BELL_EREFUSED: /* RFC 9110 section 12.5.3 */
+        return 406;
+    case BELL_ELIMIT:
+        return 503;
+    default:
+        return 0;
+    }
+}
+
 void bell_http_file_on_job(struct bell_connection *c, struct bell_file_job *job)
 {
     bell_http_session_touch(c);
-    if (job->status == BELL_ENOTFOUND || job->status == BELL_ELIMIT) {
-        uint16_t status = job->status == BELL_ENOTFOUND ? 404 : 503;
+    uint16_t status = refusal_of(job->status);
+    if (status != 0) {
         bell_file_job_destroy(job);
         if (bell_http_session_plain(c, status, NULL, 0) != BELL_OK) {
             bell_connection_close(c);
@@ -90,11 +105,12 @@ static bell_status serve_memory(const struct bell_http_request *r,
     struct bell_connection *c = r->c;
     struct bell_http_static_answer answer;
     bell_slice content;
-    if (!bell_static_decide_memory(r, from, name, &answer, &content)) {
-        return bell_http_session_plain(c, 404, NULL, 0);
+    bell_status st = bell_static_decide_memory(r, from, name, &answer, &content);
+    if (st != BELL_OK) {
+        return bell_http_session_plain(c, refusal_of(st), NULL, 0);
     }
-    bell_status st = bell_static_answer_queue(c, from, &answer, bell_http_session_date(c),
-                                              bell_http_session_persistence(c));
+    st = bell_static_answer_queue(c, from, &answer, bell_http_session_date(c),
+                                  bell_http_session_persistence(c));
     if (st == BELL_OK && !c->u.http->is_head_request && answer.length > 0) {
         st = bell_static_send_memory(
             c, bell_slice_make(content.p + answer.first_byte, (size_t)answer.length));

@@ -44,23 +44,24 @@ static bell_slice content_of(const bell_http_file *file, bell_http_encoding enco
     return file->plain;
 }
 
-bool bell_static_decide_memory(const struct bell_http_request *r,
-                               const struct bell_http_static *from, bell_slice name,
-                               struct bell_http_static_answer *answer, bell_slice *content)
+bell_status bell_static_decide_memory(const struct bell_http_request *r,
+                                      const struct bell_http_static *from, bell_slice name,
+                                      struct bell_http_static_answer *answer, bell_slice *content)
 {
     const bell_http_file *file = file_find(from, name);
     if (file == NULL) {
-        return false;
+        return BELL_ENOTFOUND;
     }
     bell_http_encoding wanted[BELL_HTTP_ENCODING_COUNT];
     size_t count = bell_http_accept_encodings(&r->head, wanted);
-    bell_http_encoding encoding = BELL_HTTP_IDENTITY;
-    for (size_t i = 0; i < count; i++) {
-        if (wanted[i] == BELL_HTTP_IDENTITY || content_of(file, wanted[i]).n > 0) {
-            encoding = wanted[i];
-            break;
-        }
+    size_t at = 0;
+    while (at < count && wanted[at] != BELL_HTTP_IDENTITY && content_of(file, wanted[at]).n == 0) {
+        at++;
     }
+    if (at == count) {
+        return BELL_EREFUSED;
+    }
+    bell_http_encoding encoding = wanted[at];
     *content = content_of(file, encoding);
     const bell_http_static_file facts = {
         .size_bytes = content->n,
@@ -72,7 +73,7 @@ bool bell_static_decide_memory(const struct bell_http_request *r,
         .tag = file->etag,
     };
     bell_http_static_decide(&r->head, &facts, r->c->stream.loop->now_s, answer);
-    return true;
+    return BELL_OK;
 }
 
 bell_status bell_static_answer_queue(struct bell_connection *c, const struct bell_http_static *from,

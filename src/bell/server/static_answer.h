@@ -7,18 +7,20 @@
 #include "bell/http/response.h"
 #include "bell/http/static_file.h"
 #include "bell/server/http_server_internal.h"
-
-#include <stdbool.h>
+#include "bell/status.h"
 
 /* The Cache-Control of a file below from. */
 bell_slice bell_static_cache_control(const struct bell_http_static *from, bell_slice name);
 /*
- * Decides about a file in memory; *content is the whole of it in the chosen encoding. false: there
- * is no such file.
+ * Decides about a file in memory; *content is the whole of it in the chosen encoding.
+ * BELL_ENOTFOUND: there is no such file; BELL_EREFUSED: there is, but in no encoding that the
+ * client takes.
  */
-bool bell_static_decide_memory(const struct bell_http_request *r,
-                               const struct bell_http_static *from, bell_slice name,
-                               struct bell_http_static_answer *answer, bell_slice *content);
+BELL_NODISCARD bell_status bell_static_decide_memory(const struct bell_http_request *r,
+                                                     const struct bell_http_static *from,
+                                                     bell_slice name,
+                                                     struct bell_http_static_answer *answer,
+                                                     bell_slice *content);
 /* Queues the head. */
 BELL_NODISCARD bell_status bell_static_answer_queue(struct bell_connection *c,
                                                     const struct bell_http_static *from,

@@ -364,6 +364,8 @@ static void files_in_memory_have_tags_encodings_and_ranges(void **state)
     ask("GET /files/ HTTP/1.1\r\nHost: a\r\n\r\n", 200, "<p>plain</p>");
     ask("GET /files/index.html HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip, br\r\n\r\n", 200,
         "BR");
+    ask("GET /files/index.html HTTP/1.1\r\nHost: a\r\nAccept-Encoding: *;q=0\r\n\r\n", 406,
+        "406 Not Acceptable\n");
     ask("GET /files/index.html HTTP/1.1\r\nHost: a\r\nRange: bytes=3-7\r\n\r\n", 206, "plain");
     ask("GET /files/nope HTTP/1.1\r\nHost: a\r\n\r\n", 404, "404 Not Found\n");
     ask("GET /files/../files/index.html HTTP/1.1\r\nHost: a\r\n\r\n", 200, "<p>plain</p>");
