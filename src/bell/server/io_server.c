@@ -71,13 +71,6 @@ static void loops_finish(struct bell_io_server *io)
     bell_mem_free(io->loops);
 }
 
-static void raise_descriptors(const struct bell_io_server *io)
-{
-    uint64_t limit = bell_sock_raise_limit();
-    bell_log(BELL_LOG_INFO, "descriptors limit=%" PRIu64 " max_connections=%" PRIu32, limit,
-             io->options.max_connections);
-}
-
 bell_status bell_io_server_create_sized(struct bell_http_server *http,
                                         const bell_io_options *options, size_t options_bytes,
                                         struct bell_io_server **out)
@@ -140,7 +133,7 @@ bell_status bell_io_server_create_sized(struct bell_http_server *http,
     if (st != BELL_OK) {
         goto finish_loops;
     }
-    raise_descriptors(io);
+    io->descriptor_limit = bell_sock_raise_limit();
     bell_log(BELL_LOG_DEBUG, "loops count=%u io=%s", io->loop_count,
              back_end == BELL_IO_URING ? "uring" : "epoll");
     *out = io;
@@ -233,6 +226,8 @@ bell_status bell_io_server_start(struct bell_io_server *io)
     }
     (void)pthread_mutex_unlock(&io->wait_lock);
     if (st == BELL_OK) {
+        bell_log(BELL_LOG_INFO, "descriptors limit=%" PRIu64 " max_connections=%" PRIu32,
+                 io->descriptor_limit, io->options.max_connections);
         bell_handover_ready(io);
     } else {
         bell_io_server_stop(io);

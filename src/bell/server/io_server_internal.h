@@ -38,9 +38,10 @@ struct bell_io_server {
     int predecessor_fd;             /* (owned) whom we take over from, until we run; -1 = nobody */
     uint32_t handover_deadline_ms;  /* how we drain when somebody has taken over */
     uint32_t handover_spread_ms;
-    atomic_bool is_lent;     /* another process has, or may have, our sockets too */
-    atomic_bool is_borrowed; /* they are still another one's; files are its to remove */
-    bell_network *proxies;   /* (owned) options.trusted_proxy_count of them */
+    atomic_bool is_lent;       /* another process has, or may have, our sockets too */
+    atomic_bool is_borrowed;   /* they are still another one's; files are its to remove */
+    uint64_t descriptor_limit; /* RLIMIT_NOFILE of the process */
+    bell_network *proxies;     /* (owned) options.trusted_proxy_count of them */
     pthread_mutex_t clients_lock;
     struct bell_ws_server *clients; /* (borrowed) under the lock; a list */
     struct bell_resolver *resolver; /* (owned) NULL until there is a client */
