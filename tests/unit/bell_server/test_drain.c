@@ -109,7 +109,7 @@ static void expect_last_answer(struct peer *p, const char *body)
     assert_int_equal(peer_read_to_end(p), 0);
 }
 
-static void wait_until_drains(const struct service *s)
+static void drain_and_wait_until_it_is_known(const struct service *s, uint32_t spread_ms)
 {
     /* A connection that has been answered is idle: it is told first thing. */
     struct peer idle;
@@ -117,7 +117,7 @@ static void wait_until_drains(const struct service *s)
     peer_connect(&idle, s->port);
     ask(&idle, "/hello");
     assert_int_equal(read_answer(&idle, body, sizeof body), 200);
-    bell_io_server_drain_spread(s->io, LONG_MS, LONG_MS / 2);
+    bell_io_server_drain_spread(s->io, LONG_MS, spread_ms);
     assert_int_equal(peer_read_to_end(&idle), 0);
     peer_close(&idle);
 }
@@ -134,7 +134,7 @@ static void a_request_under_way_is_answered_and_the_connection_closed(void **sta
     while (atomic_load(&slow) == 0) {
         (void)sched_yield();
     }
-    wait_until_drains(&s);
+    drain_and_wait_until_it_is_known(&s, LONG_MS / 2);
     release_slow();
     expect_last_answer(&p, "late");
     peer_close(&p);
@@ -154,7 +154,7 @@ static void who_has_connected_may_still_ask(void **state)
     peer_connect(&silent, s.port);
     peer_connect(&p, s.port);
     peer_connect(&w, s.port);
-    bell_io_server_drain_spread(s.io, LONG_MS, 0);
+    drain_and_wait_until_it_is_known(&s, 0);
     ask(&p, "/hello");
     expect_last_answer(&p, "hello");
     assert_int_equal(peer_upgrade(&w, "/ws", ""), 101); /* it would be told nothing else by 503 */
@@ -256,7 +256,7 @@ static void a_later_call_only_brings_the_deadline_nearer(void **state)
     make(&s);
     service_start(&s, 2);
     open_websocket(&p, s.port);
-    wait_until_drains(&s);
+    drain_and_wait_until_it_is_known(&s, LONG_MS / 2);
     bell_io_server_drain(s.io, LONG_MS); /* neither later nor without the spread */
     bell_io_server_drain(s.io, 0);
     bell_io_server_wait(s.io);
