@@ -102,6 +102,10 @@ BELL_API void bell_io_server_destroy(struct bell_io_server *io);
  * BELL_EINVAL (also an address this machine does not have, a path over 107 bytes or in no folder),
  * BELL_EADDRINUSE (also a file that is no socket), BELL_EACCES, BELL_ENOMEM, BELL_EIO; BELL_ELIMIT
  * over 16 listeners; BELL_ESTATE after start, or without an HTTP server.
+ *
+ * The addresses of a server that used io_uring and was killed (SIGKILL, a crash) stay in use for
+ * some tens of milliseconds, until the kernel has taken its rings apart: who may be started right
+ * after one calls again a few times on BELL_EADDRINUSE, which is allowed after every failure.
  */
 BELL_NODISCARD BELL_API bell_status bell_io_server_listen(struct bell_io_server *io,
                                                           const char *address);

@@ -20,8 +20,11 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { BODY_MAX_BYTES = 64 * 1024, MS_PER_S = 1000, OCTAL = 8 };
+/* How often, and after which pause, an address that is in use is tried again: for a second. */
+enum { LISTEN_TRIES = 50, LISTEN_PAUSE_NS = 20 * 1000 * 1000 };
 static const int64_t US_PER_DAY = INT64_C(24) * 60 * 60 * 1000 * 1000;
 
 struct server {
@@ -220,6 +223,22 @@ static void complain_listen(const char *address, bell_status st)
     }
 }
 
+/*
+ * The kernel takes io_uring apart some time after its process has ended, and until then the sockets
+ * of a server that was killed go on listening. Whoever starts the next one at once must not be told
+ * that somebody else is there.
+ */
+static bell_status listen_patiently(struct server *server, const char *address)
+{
+    static const struct timespec PAUSE = {.tv_nsec = LISTEN_PAUSE_NS};
+    bell_status st = bell_io_server_listen(server->io, address);
+    for (int i = 0; i < LISTEN_TRIES && st == BELL_EADDRINUSE; i++) {
+        (void)nanosleep(&PAUSE, NULL);
+        st = bell_io_server_listen(server->io, address);
+    }
+    return st;
+}
+
 /* "systemd" or "systemd:NAME", or an address of libbell. *count: how many listeners it became. */
 static bell_status listen_on(struct server *server, const char *address, size_t *count)
 {
@@ -227,7 +246,7 @@ static bell_status listen_on(struct server *server, const char *address, size_t 
     const size_t n = sizeof SYSTEMD - 1;
     if (strncmp(address, SYSTEMD, n) != 0 || (address[n] != '\0' && address[n] != ':')) {
         *count = 1;
-        return bell_io_server_listen(server->io, address);
+        return listen_patiently(server, address);
     }
     return bell_supervisor_listen(server->io, address[n] == ':' ? address + n + 1 : NULL, count);
 }

@@ -122,6 +122,16 @@ test("kill -9 loses nothing that was acknowledged, and nothing is doubled by rep
     await server.stop();
 }));
 
+test("a server that was killed gives its addresses to one that is started at once", () => withFolder(async (folder) => {
+    let listen = `127.0.0.1:0,unix:${join(folder, "desk.sock")}`;
+    for (let i = 0; i < 4; i++) {
+        const server = await Server.start({ folder, options: { listen } });
+        listen = listen.replace(":0,", `:${server.port},`);
+        await visitor(server); // so that there is something to take apart
+        await server.stop({ signal: "SIGKILL" });
+    }
+}));
+
 test("log-ins outlive a restart", () => withFolder(async (folder) => {
     const server = await Server.start({ folder });
     await addAgent(server, { email: "min@desk.example" });
