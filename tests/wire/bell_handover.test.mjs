@@ -219,3 +219,18 @@ s.send(b"nonsense" if len(sys.argv) > 2 else b"")
     second.child.kill("SIGTERM");
     await second.isOver();
 }));
+
+// A ring is taken apart some time after its process has ended; until then the path takes connections.
+test("starts_anew_at_once_where_the_one_before_was_killed", () => withFolder(async (folder) => {
+    const args = ["--hand-over", join(folder, "hand-over"), "--listen", "127.0.0.1:0"];
+    for (let i = 0; i < 4; i++) {
+        const server = new Echo(args);
+        assert.equal(await visitHttp({ host: "127.0.0.1", port: await server.ready }), undefined);
+        server.child.kill("SIGKILL");
+        await server.ended;
+    }
+    const last = new Echo(args);
+    await last.ready;
+    last.child.kill("SIGTERM");
+    await last.isOver();
+}));

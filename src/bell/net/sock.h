@@ -76,7 +76,8 @@ BELL_NODISCARD bell_status bell_sock_send_fds(int fd, bell_slice bytes, const in
                                               size_t count);
 /*
  * The next packet, and what came with it of descriptors (room for BELL_SOCK_MAX_FDS), which are the
- * caller's. *out_n 0 = the end. BELL_ETIMEOUT, BELL_EPROTO (longer, or more of them), BELL_EIO.
+ * caller's. *out_n 0 = the end, also by a reset. BELL_ETIMEOUT, BELL_EPROTO (longer, or more of
+ * them), BELL_EIO.
  */
 BELL_NODISCARD bell_status bell_sock_receive_fds(int fd, char *bytes, size_t size, size_t *out_n,
                                                  int *fds, size_t *out_count);

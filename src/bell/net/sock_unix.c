@@ -221,6 +221,12 @@ bell_status bell_sock_receive_fds(int fd, char *bytes, size_t size, size_t *out_
     do {
         n = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
     } while (n < 0 && errno == EINTR);
+    if (n < 0 && errno == ECONNRESET) {
+        /* We were in the backlog, and whoever listened has gone without taking us from there. */
+        *out_n = 0;
+        *out_count = 0;
+        return BELL_OK;
+    }
     if (n < 0) {
         return errno == EAGAIN ? BELL_ETIMEOUT : BELL_EIO;
     }
