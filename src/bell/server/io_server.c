@@ -134,8 +134,7 @@ bell_status bell_io_server_create_sized(struct bell_http_server *http,
         goto finish_loops;
     }
     io->descriptor_limit = bell_sock_raise_limit();
-    bell_log(BELL_LOG_DEBUG, "loops count=%u io=%s", io->loop_count,
-             back_end == BELL_IO_URING ? "uring" : "epoll");
+    io->options.back_end = back_end;
     *out = io;
     return BELL_OK;
 
@@ -226,8 +225,11 @@ bell_status bell_io_server_start(struct bell_io_server *io)
     }
     (void)pthread_mutex_unlock(&io->wait_lock);
     if (st == BELL_OK) {
-        bell_log(BELL_LOG_INFO, "descriptors limit=%" PRIu64 " max_connections=%" PRIu32,
-                 io->descriptor_limit, io->options.max_connections);
+        bell_log(BELL_LOG_INFO,
+                 "serving loops=%" PRIu32 " io=%s max_connections=%" PRIu32
+                 " descriptor_limit=%" PRIu64,
+                 io->loop_count, io->options.back_end == BELL_IO_URING ? "uring" : "epoll",
+                 io->options.max_connections, io->descriptor_limit);
         bell_handover_ready(io);
     } else {
         bell_io_server_stop(io);
