@@ -76,7 +76,9 @@ void bell_ws_inflater_destroy(struct bell_ws_inflater *i);
  *
  * After a failure what is in out means nothing, and with takeover the connection cannot go on. A
  * final block (BFINAL) within a payload is no end: what follows goes on (section 7.2.3.4). An empty
- * payload is taken for an empty message.
+ * payload is taken for an empty message. A peer that refers back further than window_bits allow,
+ * but not beyond the beginning of the message, is refused with BELL_EPROTO or understood, depending
+ * on how much room out has; zlib keeps no count of it. It is never misread.
  */
 BELL_NODISCARD bell_status bell_ws_inflater_run(struct bell_ws_inflater *i, bell_slice payload,
                                                 bool is_text, bool keeps, struct bell_buf *out);
