@@ -30,7 +30,9 @@
  *     BELL_ESTATE     our I/O server is draining or ending
  *     BELL_EACCES, BELL_EADDRINUSE (no local port is left), BELL_EIO (no way to it), BELL_ENOMEM
  *
- * Until on_open nothing can be sent (BELL_ECLOSED).
+ * Until on_open nothing can be sent: BELL_ECLOSED on the connection's loop. Another thread is told
+ * BELL_OK, since only the loop knows, and the message is dropped there: let on_open tell that
+ * thread from when on it may send.
  */
 #ifndef BELL_WS_CLIENT_H
 #define BELL_WS_CLIENT_H
