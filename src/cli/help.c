@@ -82,12 +82,19 @@ static bell_status print_usage(struct bell_buf *out, const struct command *comma
                            command->words[0] == '\0' ? "" : " ", command->words);
 }
 
-static bell_status print_list(struct bell_buf *out)
+/* All commands, or those of a group ("agent") when it is not NULL. */
+static bell_status print_list(struct bell_buf *out, const char *group)
 {
     size_t count;
     const struct command *const *all = commands_all(&count);
-    bell_status st = bell_buf_printf(out, "Deskbell: live customer service for any website.\n\n");
+    bell_status st = BELL_OK;
+    if (group == NULL) {
+        st = bell_buf_printf(out, "Deskbell: live customer service for any website.\n\n");
+    }
     for (size_t i = 0; st == BELL_OK && i < count; i++) {
+        if (group != NULL && (all[i]->group == NULL || strcmp(all[i]->group, group) != 0)) {
+            continue;
+        }
         st = bell_buf_printf(out, "  ");
         if (st == BELL_OK) {
             st = print_usage(out, all[i]);
@@ -156,10 +163,15 @@ static int print(const struct cli *cli, bool markdown)
     bell_status st;
     if (markdown) {
         st = print_markdown(&out);
-    } else if (cli->word_count == 0 || (command == NULL && commands_is_group(cli->words[0]))) {
-        st = print_list(&out);
+    } else if (cli->word_count == 0) {
+        st = print_list(&out, NULL);
+    } else if (cli->word_count == 1 && commands_is_group(cli->words[0])) {
+        st = print_list(&out, cli->words[0]);
     } else if (command == NULL) {
-        cli_complain("there is no command \"%.100s\"; \"deskbell help\" lists them", cli->words[0]);
+        bool in_group = commands_is_group(cli->words[0]);
+        cli_complain("there is no command \"%.100s%s%.100s\"; \"deskbell help%s%.100s\" lists them",
+                     cli->words[0], in_group ? " " : "", in_group ? cli->words[1] : "",
+                     in_group ? " " : "", in_group ? cli->words[0] : "");
         bell_buf_finish(&out);
         return EXIT_USAGE;
     } else {

@@ -15,7 +15,8 @@ static int complain_unknown(int argc, const char *const *argv)
     if (argc == 1) {
         cli_complain("a command is missing; \"deskbell help\" lists them");
     } else if (commands_is_group(argv[1])) {
-        cli_complain("\"deskbell help\" lists what can stand behind \"%.100s\"", argv[1]);
+        cli_complain("\"deskbell help %.100s\" lists what can stand behind \"%.100s\"", argv[1],
+                     argv[1]);
     } else {
         cli_complain("there is no command \"%.100s\"; \"deskbell help\" lists them", argv[1]);
     }
@@ -90,6 +91,11 @@ int main(int argc, char **argv)
     }
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
         return run_command(&COMMAND_VERSION, 0, arguments);
+    }
+    if (argc == 3 && commands_is_group(argv[1]) &&
+        (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0)) {
+        const char *const group[] = {argv[0], argv[1]};
+        return run_command(&COMMAND_HELP, 1, group + 1);
     }
     size_t used;
     const struct command *command = commands_find(arguments + 1, (size_t)argc - 1, &used);

@@ -28,12 +28,18 @@ test("version and help", async () => {
         assert.equal(version.status, 0);
         assert.match(version.out, /^deskbell \d+\.\d+\.\d+\n$/);
     }
-    for (const args of [["help"], ["--help"], ["-h"], ["help", "agent"]]) {
+    for (const args of [["help"], ["--help"], ["-h"]]) {
         const help = await run(args);
         assert.equal(help.status, 0, args.join(" "));
         for (const command of ["serve", "agent add", "agent list", "agent passwd EMAIL", "agent remove EMAIL", "site add", "site list", "version", "help"]) {
             assert.ok(help.out.includes(`deskbell ${command.split(" ").slice(0, 2).join(" ")}`), command);
         }
+    }
+    for (const args of [["help", "agent"], ["agent", "--help"], ["agent", "-h"]]) {
+        const group = await run(args);
+        assert.equal(group.status, 0, args.join(" "));
+        assert.ok(group.out.includes("deskbell agent add") && group.out.includes("deskbell agent list"), group.out);
+        assert.ok(!group.out.includes("deskbell serve") && !group.out.includes("deskbell site"), group.out);
     }
     const serve = await run(["help", "serve"]);
     assert.ok(serve.out.includes("--listen ADDRESS"));
@@ -66,7 +72,7 @@ test("docs/deskbell.md is what the program prints", async () => {
 test("a wrong command line gets one line and exit status 2", async () => {
     const cases = [
         [[], /a command is missing/], [["nonsense"], /no command "nonsense"/], [["agent"], /can stand behind "agent"/], [["agent", "nonsense"], /can stand behind "agent"/],
-        [["help", "nonsense"], /no command "nonsense"/], [["serve", "--nonsense"], /unknown option --nonsense/], [["serve", "extra"], /unexpected argument "extra"/],
+        [["help", "nonsense"], /no command "nonsense"/], [["help", "agent", "nonsense"], /no command "agent nonsense"; "deskbell help agent"/], [["serve", "--nonsense"], /unknown option --nonsense/], [["serve", "extra"], /unexpected argument "extra"/],
         [["serve", "--threads", "65"], /--threads must be a number from 0 to 64, not "65"/], [["serve", "--threads"], /--threads needs a value/],
         [["serve", "--listen", "8080"], /--listen must be ADDR:PORT/], [["serve", "--log-level=loud"], /--log-level must be error, warn, info or debug/],
         [["serve", "--public-url", "desk.example"], /--public-url must be like https:\/\/desk\.example/], [["serve", "--config", "/nonexistent"], /\/nonexistent: No such file/],
