@@ -145,6 +145,7 @@ static void append(struct bell_out_queue *q, struct bell_out_node *node)
     if (q->tail != NULL) {
         node->next = q->tail->next;
         node->index = q->tail->index;
+        q->tail->index = NULL; /* it may be the last again, when the index is long gone */
         q->tail->next = node;
     }
     q->tail = node;

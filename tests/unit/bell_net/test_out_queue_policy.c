@@ -338,6 +338,32 @@ static void drops_all_of_a_long_queue_at_a_goodbye(void **state)
     assert_int_equal(bell_mem_live(), 0);
 }
 
+/* Each of the later frames has been the last of the queue while it had an index. */
+static void a_goodbye_behind_a_frame_that_was_the_last_has_no_index(void **state)
+{
+    (void)state;
+    enum { BEFORE = 40, BEHIND = 10, SIZE = 10, GONE = 45 };
+    struct bell_out_queue q = {0};
+    frame_count = 0;
+    for (unsigned i = 0; i < BEFORE; i++) {
+        put(&q, 'a', SIZE, i + 1, false);
+    }
+    assert_false(replace(&q, 'b', SIZE, 1000, 0, SIZE_MAX)); /* so long a walk makes the index */
+    for (unsigned i = BEFORE; i < BEFORE + BEHIND; i++) {
+        put(&q, 'a', SIZE, i + 1, false);
+    }
+    bell_out_queue_consume(&pool, &q, GONE * SIZE + SIZE / 2);
+    bell_out_queue_drop_unsent(&pool, &q);
+    assert_int_equal(q.bytes, SIZE / 2);
+    assert_int_equal(bell_out_queue_copy(&pool, &q, BELL_LIT("bye"), BELL_LIT("")), BELL_OK);
+    bell_out_queue_consume(&pool, &q, SIZE / 2);
+    assert_int_equal(q.bytes, 3);
+    bell_out_queue_consume(&pool, &q, 3);
+    assert_true(bell_out_queue_is_empty(&q));
+    bell_out_pool_finish(&pool);
+    assert_int_equal(bell_mem_live(), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -347,6 +373,7 @@ int main(void)
         cmocka_unit_test(copies_and_shares_between_are_neither_given_up_nor_mixed_with),
         cmocka_unit_test(replaces_within_the_limit_and_what_has_not_begun),
         cmocka_unit_test(drops_all_of_a_long_queue_at_a_goodbye),
+        cmocka_unit_test(a_goodbye_behind_a_frame_that_was_the_last_has_no_index),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
