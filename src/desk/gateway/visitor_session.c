@@ -126,15 +126,8 @@ static void refuse_text(struct visitor_session *session, const struct decode_fai
     peer_count_misuse(&session->peer);
 }
 
-static void on_message(struct bell_ws_server *ws, bell_conn conn, const bell_message *message,
-                       void *user)
+static void take_message(struct visitor_session *session, const bell_message *message)
 {
-    struct gateway *gateway = user;
-    struct visitor_session *session = bell_ws_get_user(ws, conn);
-    if (session == NULL) {
-        return; /* aborted in on_open */
-    }
-    gateway_count(&gateway->counts.commands);
     struct decode_failure why = {.error = ERROR_BAD_JSON};
     if (message->type != BELL_TEXT) {
         refuse_text(session, &why);
@@ -142,7 +135,7 @@ static void on_message(struct bell_ws_server *ws, bell_conn conn, const bell_mes
     }
     struct visitor_item *item = visitor_item_create(session);
     if (item == NULL) {
-        bell_ws_abort(ws, conn);
+        bell_ws_abort(session->peer.ws, session->peer.conn);
         return;
     }
     bell_status st = visitor_command_decode(message->data, &item->arena, &item->command, &why);
@@ -154,8 +147,24 @@ static void on_message(struct bell_ws_server *ws, bell_conn conn, const bell_mes
     if (st == BELL_EPROTO) {
         refuse_text(session, &why);
     } else {
-        bell_ws_abort(ws, conn); /* no memory, not the client's fault: it comes again */
+        /* no memory, not the client's fault: it comes again */
+        bell_ws_abort(session->peer.ws, session->peer.conn);
     }
+}
+
+static void on_message(struct bell_ws_server *ws, bell_conn conn, const bell_message *message,
+                       void *user)
+{
+    struct gateway *gateway = user;
+    struct visitor_session *session = bell_ws_get_user(ws, conn);
+    if (session == NULL) {
+        return; /* aborted in on_open */
+    }
+    gateway_count(&gateway->counts.commands);
+    /* An answer that cannot be sent ends the connection at once, and on_close lets go too. */
+    peer_ref(&session->peer);
+    take_message(session, message);
+    peer_unref(&session->peer);
 }
 
 static void on_close(struct bell_ws_server *ws, bell_conn conn, const bell_close_event *event,
