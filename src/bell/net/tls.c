@@ -85,14 +85,28 @@ struct bell_tls_identities *bell_tls_current(struct bell_tls *tls)
     return set;
 }
 
-/* Reads files, those that are not known; what they make is shown from now on, or nothing has
- * changed. */
+static bell_status renew_ticket_keys(struct bell_tls *tls)
+{
+    bell_status st = bell_tls_ticket_keys_rotate(&tls->tickets);
+    if (st != BELL_OK) {
+        (void)snprintf(tls->why, sizeof tls->why, "no random bytes for the keys of tickets");
+    }
+    return st;
+}
+
+/* Reads files, those that are not known and makes new keys for tickets if it is to;
+ * what comes of it is shown from now on, or nothing has changed. */
 static bell_status show(struct bell_tls *tls, const struct bell_tls_files *files, size_t count,
-                        const struct bell_tls_identities *known)
+                        const struct bell_tls_identities *known, bool renews_tickets)
 {
     struct bell_tls_identities *set;
     bell_status st = bell_tls_identities_load(tls, files, count, known, tls->why, &set);
     if (st != BELL_OK) {
+        return st;
+    }
+    st = renews_tickets ? renew_ticket_keys(tls) : BELL_OK;
+    if (st != BELL_OK) {
+        bell_tls_identities_unref(set);
         return st;
     }
     tls->why[0] = '\0';
@@ -123,7 +137,7 @@ static bell_status add(struct bell_tls *tls, const char *certificate_file, const
         (void)snprintf(tls->why, sizeof tls->why, "out of memory");
     } else {
         files[tls->file_count] = last;
-        st = show(tls, files, tls->file_count + 1, tls->current);
+        st = show(tls, files, tls->file_count + 1, tls->current, false);
     }
     if (st != BELL_OK) {
         bell_mem_free(last.key);
@@ -146,10 +160,9 @@ bell_status bell_tls_add_certificate(struct bell_tls *tls, const char *certifica
 bell_status bell_tls_reload(struct bell_tls *tls)
 {
     (void)pthread_mutex_lock(&tls->change_lock);
-    bell_status st = tls->file_count == 0 ? BELL_OK : show(tls, tls->files, tls->file_count, NULL);
-    if (st == BELL_OK && tls->options.has_tickets) {
-        st = bell_tls_ticket_keys_rotate(&tls->tickets);
-    }
+    bell_status st = tls->file_count == 0
+                         ? BELL_OK
+                         : show(tls, tls->files, tls->file_count, NULL, tls->options.has_tickets);
     if (st == BELL_OK) {
         bell_log(BELL_LOG_INFO, "certificates reloaded count=%zu", tls->file_count);
     } else {

@@ -29,6 +29,7 @@ static bell_status why_of_errno(const char *what, const char *path, char *why)
 {
     bell_status st = errno == ENOENT || errno == ENOTDIR ? BELL_ENOTFOUND
                      : errno == EACCES || errno == EPERM ? BELL_EACCES
+                     : errno == ENOMEM                   ? BELL_ENOMEM
                                                          : BELL_EIO;
     char room[128];
     (void)snprintf(why, BELL_TLS_WHY_BYTES, "%s %s: %s", what, path,
@@ -65,15 +66,21 @@ static bell_status read_all(int fd, const char *what, const char *path, struct b
 bell_status bell_tls_file_read(const char *what, const char *path, struct bell_buf *out, char *why)
 {
     bell_buf_init(out, (size_t)BELL_TLS_MAX_FILE_BYTES + STEP_BYTES);
-    /* A pipe without a writer must not make us wait. */
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    int fd;
+    do {
+        /* A pipe without a writer must not make us wait. */
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    } while (fd < 0 && errno == EINTR);
     if (fd < 0) {
         return why_of_errno(what, path, why);
     }
     struct stat about;
-    bell_status st = BELL_EINVAL;
-    if (fstat(fd, &about) != 0 || !S_ISREG(about.st_mode)) {
+    bell_status st;
+    if (fstat(fd, &about) != 0) {
+        st = why_of_errno(what, path, why);
+    } else if (!S_ISREG(about.st_mode)) {
         (void)snprintf(why, BELL_TLS_WHY_BYTES, "%s %s: is not a file", what, path);
+        st = BELL_EINVAL;
     } else {
         st = read_all(fd, what, path, out, why);
     }
