@@ -56,7 +56,7 @@ BELL_NODISCARD bell_status bell_sock_adopt(int fd, bool has_packets);
 BELL_NODISCARD bell_status bell_sock_tell(const char *address, bell_slice text);
 /*
  * A non-blocking socket to connect with, TCP_NODELAY set. BELL_ELIMIT no descriptor is left;
- * BELL_EINVAL a family that this machine does not have, BELL_ENOMEM, BELL_EIO.
+ * BELL_EIO also a family that this machine does not have; BELL_EACCES, BELL_ENOMEM.
  */
 BELL_NODISCARD bell_status bell_sock_open(sa_family_t family, int *out_fd);
 /* The next connection of a non-blocking listener. BELL_EAGAIN none waits; BELL_ENOMEM out of
@@ -68,7 +68,8 @@ BELL_NODISCARD bell_status bell_sock_accept(int fd, int *out_fd, bell_address *o
 enum { BELL_SOCK_MAX_FDS = 64 }; /* of one packet; the kernel takes 253 */
 
 /* Connects to a Unix socket with packets; later calls wait no longer than the patience.
- * BELL_ENOTFOUND nobody listens there; BELL_EINVAL, BELL_EACCES, BELL_ENOMEM, BELL_EIO. */
+ * BELL_ENOTFOUND nobody listens there; BELL_ETIMEOUT who listens does not accept; BELL_EINVAL,
+ * BELL_EACCES, BELL_ENOMEM, BELL_EIO. */
 BELL_NODISCARD bell_status bell_sock_connect_unix(const char *path, uint32_t patience_s,
                                                   int *out_fd);
 /* Sends one packet, with copies of descriptors; never waits. BELL_EINVAL too many; BELL_EIO. */

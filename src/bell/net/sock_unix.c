@@ -130,6 +130,21 @@ bell_status bell_sock_tell(const char *address, bell_slice text)
 
 /* ---- descriptors in packets ---- */
 
+static bell_status blocking_connect(int fd, const struct sockaddr_un *address)
+{
+    int failed;
+    do {
+        /* Unlike one over IP it has not begun when it was interrupted. */
+        failed = connect(fd, (const struct sockaddr *)(const void *)address, sizeof *address);
+    } while (failed != 0 && errno == EINTR);
+    if (failed == 0) {
+        return BELL_OK;
+    }
+    return errno == ECONNREFUSED || errno == ENOENT ? BELL_ENOTFOUND
+           : errno == EAGAIN                        ? BELL_ETIMEOUT /* the backlog is full */
+                                                    : bell_sock_status(errno);
+}
+
 bell_status bell_sock_connect_unix(const char *path, uint32_t patience_s, int *out_fd)
 {
     struct sockaddr_un address;
@@ -141,11 +156,13 @@ bell_status bell_sock_connect_unix(const char *path, uint32_t patience_s, int *o
     if (fd < 0) {
         return bell_sock_status(errno);
     }
+    bell_status st = BELL_OK;
     if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) != 0 ||
-        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) != 0 ||
-        connect(fd, (const struct sockaddr *)(const void *)&address, sizeof address) != 0) {
-        bell_status st =
-            errno == ECONNREFUSED || errno == ENOENT ? BELL_ENOTFOUND : bell_sock_status(errno);
+        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) != 0) {
+        st = bell_sock_status(errno);
+    }
+    st = st == BELL_OK ? blocking_connect(fd, &address) : st;
+    if (st != BELL_OK) {
         (void)close(fd);
         return st;
     }
