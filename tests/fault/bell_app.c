@@ -24,6 +24,7 @@ static atomic_int tasks_run;
 static atomic_int last_error;
 static atomic_uint last_close_code;
 static atomic_int last_close_origin;
+static atomic_int last_close_why;
 
 /* The connection that was opened last; also the component's user pointer. */
 static atomic_uint_fast64_t last_opened;
@@ -76,6 +77,7 @@ static void on_close(struct bell_ws_server *ws, bell_conn conn, const bell_close
     assert_ptr_equal(bell_ws_get_user(ws, conn), user);
     atomic_store(&last_close_code, e->code);
     atomic_store(&last_close_origin, (int)e->origin);
+    atomic_store(&last_close_why, (int)e->why);
     atomic_fetch_add(&closes, 1);
     assert_true(atomic_load(&closes) <= atomic_load(&opens));
 }
@@ -93,7 +95,8 @@ void app_forget_error(void)
 bell_close_event app_last_close(void)
 {
     return (bell_close_event){.code = (uint16_t)atomic_load(&last_close_code),
-                              .origin = (bell_close_origin)atomic_load(&last_close_origin)};
+                              .origin = (bell_close_origin)atomic_load(&last_close_origin),
+                              .why = (bell_status)atomic_load(&last_close_why)};
 }
 
 static void handle_echo(struct bell_http_request *r, void *user)
@@ -349,13 +352,18 @@ bool app_talk(const struct service *s)
     return all;
 }
 
+void app_expect_all_closed(void)
+{
+    assert_int_equal(atomic_load(&opens), atomic_load(&closes));
+}
+
 void app_wait_closed(const struct service *s)
 {
     for (int i = 0; bell_ws_connection_count(s->ws) > 0; i++) {
         assert_true(i < 20000);
         (void)usleep(1000);
     }
-    assert_int_equal(atomic_load(&opens), atomic_load(&closes));
+    app_expect_all_closed();
 }
 
 void app_websocket_open(const struct service *s, struct peer *p)

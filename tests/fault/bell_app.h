@@ -26,6 +26,8 @@ bool app_talk(const struct service *s);
 
 /* Waits until no WebSocket is left, and all have heard open and close. */
 void app_wait_closed(const struct service *s);
+/* Each WebSocket that was opened has heard its close. */
+void app_expect_all_closed(void);
 
 /* What the component has heard last; after app_wait_closed. */
 bell_status app_last_error(void); /* BELL_OK = nothing since app_forget_error */

@@ -20,6 +20,14 @@ typedef enum {
     CALL_LISTEN,
     CALL_GETSOCKNAME,
     CALL_GETPEERNAME,
+    CALL_GETSOCKOPT,
+    CALL_CONNECT,
+    CALL_RESOLVE, /* the error is one of getaddrinfo(3) */
+    CALL_FCNTL,
+    CALL_CHMOD, /* chmod and fchmod */
+    CALL_LSTAT,
+    CALL_UNLINK,
+    CALL_CLOSE, /* what it closes is closed all the same, as on Linux */
     CALL_GETRLIMIT,
     CALL_SETRLIMIT,
     CALL_GETAFFINITY,
@@ -29,15 +37,20 @@ typedef enum {
     CALL_FSTAT,
     CALL_PREAD,
     CALL_RANDOM,
+    CALL_TLS_RANDOM, /* of OpenSSL; it has no errno */
     CALL_ACCEPT,
     CALL_RECEIVE,
     CALL_SEND, /* one piece or several */
+    CALL_SEND_TO,
+    CALL_SEND_DESCRIPTORS,
+    CALL_RECEIVE_DESCRIPTORS,
     CALL_SHUTDOWN,
     CALL_WAKE_WRITE,
-    CALL_WAKE_READ,
+    CALL_READ, /* a loop's wake-up; a file of TLS */
     CALL_WAIT, /* epoll_wait, io_uring_enter */
     CALL_EPOLL_CREATE,
     CALL_EPOLL_ADD,
+    CALL_EPOLL_REMOVE, /* as if it had been removed already */
     CALL_RING_CREATE,
     CALL_RING_BUFFERS,
     CALL_RING_ENABLE,
@@ -63,7 +76,15 @@ uint32_t faults_end(void);
 
 /* For the parts of this. Shall the call that is about to be made fail? Then *error says how. */
 bool fault_is_due(fault_call call, int *error);
+/* The same, and errno says how. */
+bool fault_fails(fault_call call);
 /* How many bytes a call that moves less may move, of so many. */
 uint32_t fault_short(uint32_t of);
+
+/* What the linker calls the two sides of a wrapped function. */
+#define WRAPPED(type, name, ...)                                                                   \
+    type __real_##name(__VA_ARGS__);                                                               \
+    type __wrap_##name(__VA_ARGS__);                                                               \
+    type __wrap_##name(__VA_ARGS__)
 
 #endif

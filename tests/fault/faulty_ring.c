@@ -22,13 +22,15 @@ static fault_call call_of(const struct io_uring_sqe *sqe)
     switch (sqe->opcode) {
     case IORING_OP_ACCEPT:
         return CALL_ACCEPT;
+    case IORING_OP_CONNECT:
+        return CALL_CONNECT;
     case IORING_OP_RECV:
         return CALL_RECEIVE;
     case IORING_OP_SEND:
     case IORING_OP_SENDMSG:
         return CALL_SEND;
     case IORING_OP_READ:
-        return CALL_WAKE_READ;
+        return CALL_READ;
     case IORING_OP_POLL_ADD:
         return CALL_RING_POLL;
     default:
@@ -96,11 +98,6 @@ static void look_at_completions(struct io_uring *ring)
         }
     }
 }
-
-#define WRAPPED(type, name, ...)                                                                   \
-    type __real_##name(__VA_ARGS__);                                                               \
-    type __wrap_##name(__VA_ARGS__);                                                               \
-    type __wrap_##name(__VA_ARGS__)
 
 WRAPPED(int, io_uring_submit_and_get_events, struct io_uring *ring)
 {

@@ -1,9 +1,11 @@
 /*
- * Taking over when memory ends: each allocation of it fails once, on either side. The one that
- * wants to take over is told or tries again, the other goes on, and no block of memory or
- * descriptor is left.
+ * Taking over when memory ends or the kernel says no: each allocation and each system call of it
+ * fails once, on either side. The one that wants to take over is told or tries again, the other
+ * goes on, and no block of memory or descriptor is left.
  */
 #include "base/mem.h"
+#include "faulty_calls.h"
+#include "faulty_place.h"
 #include "peer.h"
 #include "service.h"
 
@@ -12,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -144,11 +147,122 @@ static void a_failed_take_leaves_no_descriptor(void **state)
     assert_int_equal(bell_mem_live(), 0);
 }
 
+/* ---- system calls ---- */
+
+typedef struct {
+    fault_call call;
+    int error;
+    uint32_t first; /* 0 = each in turn */
+    bell_status status;
+    bool here; /* of the one that takes over; else of the one that runs */
+} row;
+
+/* One call of a take-over fails; returns whether there was one. */
+static bool take_over_once(const row *r, uint32_t nth, uint16_t port, size_t listeners)
+{
+    struct service next;
+    size_t taken = 7;
+    const fault f = {r->call, r->error, nth, 1, 1, r->here};
+    next = (struct service){0};
+    faults_begin(&f);
+    bell_status st = make(&next, 2, &taken);
+    bool failed = faults_end() > 0;
+    if (st != (failed ? r->status : BELL_OK)) {
+        fail_msg("call %d, error %d, %u: %s", (int)r->call, r->error, nth, bell_status_name(st));
+    }
+    if (st != BELL_OK) {
+        /* The one that runs may need a moment to see that. */
+        assert_int_equal(taken, 7);
+        assert_int_equal(bell_io_server_hand_over(next.io, path, DEADLINE_MS, 0, &taken), BELL_OK);
+    }
+    assert_int_equal(taken, listeners);
+    assert_int_equal(bell_io_server_port(next.io, 0), port);
+    destroy(&next); /* before it runs: nothing has happened */
+    expect_served(port);
+    return failed;
+}
+
+static void taking_over_fails_cleanly_at_each_call(void **state)
+{
+    static const row ROWS[] = {
+        {CALL_CONNECT, EINTR, 1, BELL_OK, true},
+        {CALL_CONNECT, EAGAIN, 1, BELL_ETIMEOUT, true},
+        {CALL_CONNECT, EACCES, 1, BELL_EACCES, true},
+        {CALL_CONNECT, ENOMEM, 1, BELL_ENOMEM, true},
+        /* As if nobody were there: then it would wait there itself, and finds that taken. */
+        {CALL_CONNECT, ECONNREFUSED, 1, BELL_EADDRINUSE, true},
+        {CALL_SETSOCKOPT, ENOMEM, 1, BELL_ENOMEM, true},
+        {CALL_SETSOCKOPT, ENOMEM, 2, BELL_ENOMEM, true},
+        {CALL_RECEIVE_DESCRIPTORS, EINTR, 0, BELL_OK, true},
+        {CALL_RECEIVE_DESCRIPTORS, ECONNRESET, 0, BELL_OK, true},
+        {CALL_RECEIVE_DESCRIPTORS, EAGAIN, 0, BELL_ETIMEOUT, true},
+        {CALL_RECEIVE_DESCRIPTORS, ENOMEM, 0, BELL_EIO, true},
+        {CALL_SEND_DESCRIPTORS, EAGAIN, 0, BELL_OK, false},
+        {CALL_SEND_DESCRIPTORS, ENOBUFS, 0, BELL_OK, false},
+        {CALL_SEND_DESCRIPTORS, ENOMEM, 0, BELL_OK, false},
+        {CALL_SEND_DESCRIPTORS, ETOOMANYREFS, 0, BELL_OK, false},
+        {CALL_SEND_DESCRIPTORS, EPIPE, 0, BELL_OK, false},
+        {CALL_ACCEPT, EMFILE, 1, BELL_OK, false},
+        {CALL_ACCEPT, ENFILE, 1, BELL_OK, false},
+        {CALL_ACCEPT, ECONNABORTED, 1, BELL_OK, false},
+    };
+    struct service first;
+    size_t taken;
+    (void)state;
+    assert_int_equal(make(&first, 2, &taken), BELL_OK);
+    assert_int_equal(bell_io_server_listen(first.io, "127.0.0.1:0"), BELL_OK);
+    assert_int_equal(bell_io_server_listen(first.io, unix_address), BELL_OK);
+    assert_int_equal(bell_io_server_start(first.io), BELL_OK);
+    uint16_t port = bell_io_server_port(first.io, 0);
+    expect_served(port);
+    int before = descriptors();
+    for (size_t i = 0; i < COUNT_OF(ROWS); i++) {
+        uint32_t nth = ROWS[i].first == 0 ? 1 : ROWS[i].first;
+        while (take_over_once(&ROWS[i], nth, port, LISTENERS) && ROWS[i].first == 0) {
+            nth++;
+            assert_true(nth < MOST_ALLOCATIONS);
+        }
+        assert_true(ROWS[i].first > 0 || nth > 1); /* else there is no such call */
+        descriptors_wait(before);
+    }
+    destroy(&first);
+    assert_int_equal(bell_mem_live(), 0);
+}
+
+/* Who cannot make a descriptor ready that came leaves all of them to the one that runs. */
+static void descriptors_that_cannot_be_made_ready_are_closed(void **state)
+{
+    static const row ROWS[] = {
+        {CALL_GETSOCKOPT, ENOBUFS, 1, BELL_EPROTO, true},
+        {CALL_GETSOCKOPT, ENOBUFS, 2, BELL_EPROTO, true},
+        {CALL_FCNTL, EACCES, 1, BELL_EPROTO, true},
+        {CALL_FCNTL, EACCES, 2, BELL_EPROTO, true},
+        {CALL_FCNTL, EACCES, 3, BELL_EPROTO, true},
+        {CALL_SETSOCKOPT, ENOMEM, 3, BELL_OK, true},
+    };
+    struct service first;
+    size_t taken;
+    (void)state;
+    assert_int_equal(make(&first, 2, &taken), BELL_OK);
+    assert_int_equal(bell_io_server_listen(first.io, "127.0.0.1:0"), BELL_OK);
+    assert_int_equal(bell_io_server_start(first.io), BELL_OK);
+    uint16_t port = bell_io_server_port(first.io, 0);
+    int before = descriptors();
+    for (size_t i = 0; i < COUNT_OF(ROWS); i++) {
+        assert_true(take_over_once(&ROWS[i], ROWS[i].first, port, 1));
+        descriptors_wait(before);
+    }
+    destroy(&first);
+    assert_int_equal(bell_mem_live(), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(taking_over_fails_cleanly_at_each_allocation),
         cmocka_unit_test(a_failed_take_leaves_no_descriptor),
+        cmocka_unit_test(taking_over_fails_cleanly_at_each_call),
+        cmocka_unit_test(descriptors_that_cannot_be_made_ready_are_closed),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return place_init() ? cmocka_run_group_tests(tests, make_folder, remove_folder) : 1;
 }

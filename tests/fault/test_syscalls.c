@@ -8,45 +8,17 @@
 #include "bell/net/io.h"
 #include "bell_app.h"
 #include "faulty_calls.h"
+#include "faulty_place.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include <dirent.h>
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
-#define COUNT_OF(array) (sizeof(array) / sizeof *(array))
-
 enum { MOST_CALLS = 1000 }; /* of one kind in one session */
-
-#define FOR_EVER UINT32_MAX
-
-/* Of a row that holds for one back end only. */
-typedef enum { ON_BOTH, ON_EPOLL, ON_RING } where;
-
-static bell_io_back_end back_end;
-
-static bool is_here(where on)
-{
-    return on == ON_BOTH || (on == ON_RING) == (back_end == BELL_IO_URING);
-}
-
-static int descriptors(void)
-{
-    DIR *folder = opendir("/proc/self/fd");
-    int count = 0;
-    assert_non_null(folder);
-    while (readdir(folder) != NULL) {
-        count++;
-    }
-    (void)closedir(folder);
-    return count;
-}
 
 /* ---- composing ---- */
 
@@ -136,7 +108,7 @@ static void composing_without_rings(void **state)
         {CALL_EVENTFD, EMFILE, BELL_EIO},         {CALL_EVENTFD, ENOMEM, BELL_EIO},
     };
     (void)state;
-    if (back_end != BELL_IO_URING) {
+    if (place_back_end() != BELL_IO_URING) {
         skip();
     }
     int before = descriptors();
@@ -177,7 +149,7 @@ static void without_any_ring_it_says_so_only_to_who_asked(void **state)
 static void composing_without_buffers_of_one_kind(void **state)
 {
     (void)state;
-    if (back_end != BELL_IO_URING) {
+    if (place_back_end() != BELL_IO_URING) {
         skip();
     }
     for (uint32_t nth = 1;; nth++) {
@@ -238,8 +210,8 @@ static const session_row ROWS[] = {
     {CALL_SEND, EAGAIN, true, ON_BOTH, 0},          {CALL_SEND, ENOBUFS, true, ON_BOTH, 0},
     {CALL_SEND, EPIPE, false, ON_BOTH, 0},          {CALL_SEND, ECONNRESET, false, ON_BOTH, 0},
     {CALL_SEND, EHOSTUNREACH, false, ON_BOTH, 0},   {CALL_SEND, ENOMEM, false, ON_BOTH, 0},
-    {CALL_WAKE_WRITE, EAGAIN, true, ON_BOTH, 0},    {CALL_WAKE_READ, EAGAIN, true, ON_BOTH, 0},
-    {CALL_WAKE_READ, EINTR, true, ON_BOTH, 0},      {CALL_WAIT, EINTR, true, ON_BOTH, 0},
+    {CALL_WAKE_WRITE, EAGAIN, true, ON_BOTH, 0},    {CALL_READ, EAGAIN, true, ON_BOTH, 0},
+    {CALL_READ, EINTR, true, ON_BOTH, 0},           {CALL_WAIT, EINTR, true, ON_BOTH, 0},
     {CALL_WAIT, EAGAIN, true, ON_RING, 0},          {CALL_WAIT, EBUSY, true, ON_RING, 0},
     {CALL_WAIT, ETIME, true, ON_RING, 0},           {CALL_OPEN, EINTR, true, ON_BOTH, 0},
     {CALL_OPEN, EMFILE, false, ON_BOTH, 0},         {CALL_OPEN, EACCES, false, ON_BOTH, 0},
@@ -308,7 +280,7 @@ static void a_session_does_not_notice_short_counts_and_storms_of_errors(void **s
         {CALL_WAIT, EINTR, 1, 500, ON_BOTH},
         {CALL_WAIT, EAGAIN, 1, 500, ON_RING},
         {CALL_WAIT, EBUSY, 2, FOR_EVER, ON_RING},
-        {CALL_WAKE_READ, EAGAIN, 2, FOR_EVER, ON_BOTH},
+        {CALL_READ, EAGAIN, 2, FOR_EVER, ON_BOTH},
         {CALL_WAKE_WRITE, EAGAIN, 1, FOR_EVER, ON_BOTH},
         {CALL_PREAD, 0, 2, FOR_EVER, ON_BOTH},
         {CALL_PREAD, EINTR, 2, FOR_EVER, ON_BOTH},
@@ -333,6 +305,35 @@ static void a_session_does_not_notice_short_counts_and_storms_of_errors(void **s
     }
     peer_close(&bystander);
     service_finish(&s);
+}
+
+/* The whole system's table is full for a while: who is there is served, who comes waits. */
+static void accepting_goes_on_when_the_system_has_descriptors_again(void **state)
+{
+    enum { CONNECTIONS = 8, TRIES = 5 };
+    static struct peer peers[CONNECTIONS];
+    struct service s;
+    const fault f = {CALL_ACCEPT, ENFILE, 1, FOR_EVER, 1, false};
+    (void)state;
+    int before = descriptors();
+    assert_int_equal(app_compose(&s), BELL_OK);
+    peer_connect(&bystander, s.port);
+    app_is_served(&bystander);
+    faults_begin(&f);
+    for (size_t i = 0; i < CONNECTIONS; i++) {
+        peer_connect(&peers[i], s.port);
+    }
+    failures_wait(TRIES);
+    app_is_served(&bystander);
+    assert_true(faults_end() >= TRIES);
+    for (size_t i = 0; i < CONNECTIONS; i++) {
+        app_is_served(&peers[i]);
+        peer_close(&peers[i]);
+    }
+    all_is_well(&s);
+    peer_close(&bystander);
+    service_finish(&s);
+    assert_int_equal(descriptors(), before);
 }
 
 /* What the application hears of a socket that fails. */
@@ -371,6 +372,7 @@ static void a_connection_that_fails_says_why(void **state)
         assert_true(faults_end() > 0);
         assert_int_equal(app_last_error(), CASES[i].heard);
         assert_int_equal(app_last_close().origin, CASES[i].origin);
+        assert_int_equal(app_last_close().why, CASES[i].heard);
         assert_int_equal(app_last_close().code, 1006);
         peer_close(&p);
         all_is_well(&s);
@@ -381,14 +383,6 @@ static void a_connection_that_fails_says_why(void **state)
 
 /* ---- loops ---- */
 
-static void failures_wait(uint32_t count)
-{
-    for (int i = 0; faults_failed() < count; i++) {
-        assert_true(i < 20000);
-        (void)usleep(1000);
-    }
-}
-
 /* A loop whose listener could not be watched at first takes connections later. */
 static void a_loop_that_cannot_watch_its_listener_tries_again(void **state)
 {
@@ -396,7 +390,7 @@ static void a_loop_that_cannot_watch_its_listener_tries_again(void **state)
     static struct peer peers[CONNECTIONS];
     struct service s;
     const fault f = {
-        back_end == BELL_IO_URING ? CALL_ACCEPT : CALL_EPOLL_ADD, ENOMEM, 1, 2, 1, false};
+        place_back_end() == BELL_IO_URING ? CALL_ACCEPT : CALL_EPOLL_ADD, ENOMEM, 1, 2, 1, false};
     (void)state;
     faults_begin(&f);
     assert_int_equal(app_compose(&s), BELL_OK);
@@ -463,7 +457,7 @@ static void a_ring_that_cannot_be_enabled_leaves_its_work_to_the_others(void **s
     struct service s;
     const fault f = {CALL_RING_ENABLE, EBADFD, 1, 1, 1, false};
     (void)state;
-    if (back_end != BELL_IO_URING) {
+    if (place_back_end() != BELL_IO_URING) {
         skip();
     }
     faults_begin(&f);
@@ -483,18 +477,12 @@ int main(void)
         cmocka_unit_test(without_any_ring_it_says_so_only_to_who_asked),
         cmocka_unit_test(a_session_fails_cleanly_at_each_call_and_the_next_one_works),
         cmocka_unit_test(a_session_does_not_notice_short_counts_and_storms_of_errors),
+        cmocka_unit_test(accepting_goes_on_when_the_system_has_descriptors_again),
         cmocka_unit_test(a_connection_that_fails_says_why),
         cmocka_unit_test(a_loop_that_cannot_watch_its_listener_tries_again),
         cmocka_unit_test(a_loop_that_cannot_wait_leaves_its_work_to_the_others),
         cmocka_unit_test(a_server_whose_loops_cannot_wait_ends),
         cmocka_unit_test(a_ring_that_cannot_be_enabled_leaves_its_work_to_the_others),
     };
-    faults_init();
-    if (bell_io_choose(BELL_IO_AUTO, &back_end) != BELL_OK) {
-        return 1;
-    }
-    if (back_end == BELL_IO_URING) {
-        (void)unsetenv("BELL_IO"); /* asked for or not, it is had; some tests do not ask */
-    }
-    return cmocka_run_group_tests(tests, app_folder_make, app_folder_remove);
+    return place_init() ? cmocka_run_group_tests(tests, app_folder_make, app_folder_remove) : 1;
 }
