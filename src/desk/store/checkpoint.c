@@ -5,8 +5,10 @@
  * of the log either, and only a log that was copied whole is used again from its beginning. So when
  * the log has grown to a limit the writer itself copies what little the thread has left over, right
  * after a commit; a checkpoint of another connection would hardly find a gap between two
- * transactions to get the write lock. The file is not cut short: writing over blocks that exist
- * makes the next fdatasyncs cheaper, since no new size has to be written.
+ * transactions to get the write lock. It waits for a round of the thread that is under way, since
+ * two cannot copy at once: what that takes is bounded by the limit, so the log is too, however slow
+ * disk and machine are. The file is not cut short: writing over blocks that exist makes the next
+ * fdatasyncs cheaper, since no new size has to be written.
  *
  * See sqlite.org/c3ref/wal_checkpoint_v2.html and sqlite.org/wal.html, "Avoiding Excessively Large
  * WAL Files".
@@ -32,10 +34,12 @@ struct checkpointer {
     int limit_pages;      /* log size at which the writer copies the rest */
     pthread_mutex_t lock; /* guards the rest */
     pthread_cond_t wake;
+    pthread_cond_t round_over;
     int heard_pages;      /* log size after the last commit */
     int next_pages;       /* log size of the thread's next round */
     int next_limit_pages; /* log size of the writer's next try */
     bool must_run;
+    bool is_running; /* the thread copies */
     bool must_stop;
 };
 
@@ -64,9 +68,12 @@ static void *run(void *user)
             break;
         }
         c->must_run = false;
+        c->is_running = true;
         (void)pthread_mutex_unlock(&c->lock);
         checkpoint(c->handle, SQLITE_CHECKPOINT_PASSIVE);
         (void)pthread_mutex_lock(&c->lock);
+        c->is_running = false;
+        (void)pthread_cond_signal(&c->round_over);
     }
     (void)pthread_mutex_unlock(&c->lock);
     return NULL;
@@ -85,6 +92,7 @@ bell_status checkpointer_create(const char *path, uint32_t start_kib, uint32_t l
     c->next_limit_pages = c->limit_pages;
     (void)pthread_mutex_init(&c->lock, NULL);
     (void)pthread_cond_init(&c->wake, NULL);
+    (void)pthread_cond_init(&c->round_over, NULL);
     bell_status st = sqlite_connect(path, false, CACHE_KIB, &c->handle);
     if (st != BELL_OK) {
         goto free_checkpointer;
@@ -100,6 +108,7 @@ bell_status checkpointer_create(const char *path, uint32_t start_kib, uint32_t l
 close_handle:
     (void)sqlite3_close(c->handle);
 free_checkpointer:
+    (void)pthread_cond_destroy(&c->round_over);
     (void)pthread_cond_destroy(&c->wake);
     (void)pthread_mutex_destroy(&c->lock);
     bell_mem_free(c);
@@ -117,6 +126,7 @@ void checkpointer_destroy(struct checkpointer *c)
     (void)pthread_mutex_unlock(&c->lock);
     (void)pthread_join(c->thread, NULL);
     (void)sqlite3_close(c->handle);
+    (void)pthread_cond_destroy(&c->round_over);
     (void)pthread_cond_destroy(&c->wake);
     (void)pthread_mutex_destroy(&c->lock);
     bell_mem_free(c);
@@ -150,6 +160,12 @@ void checkpointer_hear(struct checkpointer *c, sqlite3 *writer, int log_pages)
     if (step == STEP_WAKE_THREAD) {
         c->must_run = true;
         (void)pthread_cond_signal(&c->wake);
+    } else if (step == STEP_COPY_REST) {
+        /* Nobody else asks for rounds: none begins before we are done. */
+        c->must_run = false;
+        while (c->is_running) {
+            (void)pthread_cond_wait(&c->round_over, &c->lock);
+        }
     }
     (void)pthread_mutex_unlock(&c->lock);
     if (step == STEP_COPY_REST) {

@@ -15,7 +15,12 @@ static const struct db_sql make_table = {"CREATE TABLE t (n INTEGER PRIMARY KEY,
 static const struct db_sql insert = {"INSERT INTO t (x) VALUES ($1)"};
 static const struct db_sql count_rows = {"SELECT count(*) FROM t"};
 
-enum { LIMIT_KIB = 512, ROUNDS = 2000, ROW_BYTES = 8000 };
+enum {
+    LIMIT_KIB = 512,
+    ROUNDS = 2000,
+    ROW_BYTES = 8000,
+    COMMIT_KIB = 64 /* pages of one, at most */
+};
 
 static int64_t file_size(const char *folder, const char *name)
 {
@@ -46,11 +51,9 @@ static void the_log_does_not_grow_without_end_under_steady_writes(void **state)
         assert_int_equal(db_run(db, &insert, DB_PARAMS(db_bytes(row, sizeof row))), BELL_OK);
         assert_int_equal(db_commit(db), BELL_OK);
     }
-    /*
-     * 16 MB and more were written. On a busy machine the thread may be stopped in the middle of a
-     * round, and the writer does not wait for it for ever.
-     */
-    assert_in_range(file_size(folder, "deskbell.db-wal"), 1, 8 * LIMIT_KIB * 1024);
+    /* 16 MB and more were written. No time plays a part: who writes waits for who copies. The
+     * commit that reaches the limit is in the log before it is heard of. */
+    assert_in_range(file_size(folder, "deskbell.db-wal"), 1, (LIMIT_KIB + COMMIT_KIB) * 1024);
     assert_in_range(file_size(folder, "deskbell.db"), ROUNDS * ROW_BYTES / 4, INT64_MAX);
     struct db_rows rows;
     db_query(db, &count_rows, DB_NO_PARAMS, &rows);
