@@ -168,7 +168,7 @@ static bell_status receive_change(struct bell_io *io, struct bell_io_handle *h, 
     struct bell_uring_slot *s = bell_uring_slot_at(io, h->slot);
     if (!on) {
         if (h->kind == BELL_IO_STREAM) {
-            bell_uring_watch(io, s);
+            bell_uring_watch(io, s, POLL_ONCE);
         }
         return s->is_armed ? bell_uring_cancel(io, bell_uring_shot_of(s), s) : BELL_OK;
     }
@@ -234,7 +234,8 @@ static void uring_close(struct bell_io *io, struct bell_io_handle *h)
             /* A socket lives on as long as an operation refers to it. */
             if ((s->is_armed && bell_uring_cancel(io, bell_uring_shot_of(s), s) != BELL_OK) ||
                 (s->is_watched && bell_uring_cancel(io, OP_WATCH, s) != BELL_OK) ||
-                (s->send == SEND_POLLING && bell_uring_cancel(io, OP_POLL, s) != BELL_OK) ||
+                ((s->send == SEND_POLLING || s->is_send_watched) &&
+                 bell_uring_cancel(io, OP_POLL, s) != BELL_OK) ||
                 (s->send == SEND_CONNECTING && bell_uring_cancel(io, OP_CONNECT, s) != BELL_OK)) {
                 (void)shutdown(h->fd, SHUT_RDWR); /* ends them too */
             }

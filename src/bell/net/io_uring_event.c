@@ -6,6 +6,7 @@
 #include "base/mem.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -146,18 +147,41 @@ static void on_receive(struct bell_io *io, const struct io_uring_cqe *cqe)
     }
 }
 
+/* Of a poll: the socket is dead in both directions. Not so when only the peer has ended its half:
+ * that is received in its turn, and what it asked for before is owed to it. */
+static bool is_dead(int32_t told)
+{
+    return told > 0 && (told & (POLLERR | POLLHUP)) != 0;
+}
+
+/* Has a poll ended, and not only told of one thing? */
+static bool is_over(const struct io_uring_cqe *cqe)
+{
+    return (cqe->flags & IORING_CQE_F_MORE) == 0;
+}
+
+static void on_watch_of_listener(struct bell_io *io, struct bell_uring_slot *s)
+{
+    if (bell_uring_handle_of(s)->is_receiving && !s->is_armed) {
+        bell_uring_list(io, s); /* somebody is there to be accepted */
+    }
+}
+
 static void on_watch(struct bell_io *io, const struct io_uring_cqe *cqe)
 {
     struct bell_uring_slot *s = bell_uring_slot_of(io, cqe->user_data);
-    if (s != NULL) {
+    if (s == NULL) {
+        return;
+    }
+    if (is_over(cqe)) {
         s->is_watched = false;
-        if (bell_uring_handle_of(s)->kind == BELL_IO_LISTENER) {
-            if (bell_uring_handle_of(s)->is_receiving && !s->is_armed) {
-                bell_uring_list(io, s); /* somebody is there to be accepted */
-            }
-        } else if (!bell_uring_handle_of(s)->is_receiving && cqe->res > 0) {
-            tell_received(io, bell_uring_handle_of(s), BELL_ECLOSED, NULL, 0);
-        }
+    }
+    if (bell_uring_handle_of(s)->kind == BELL_IO_LISTENER) {
+        on_watch_of_listener(io, s);
+    } else if (!bell_uring_handle_of(s)->is_receiving && is_dead(cqe->res)) {
+        tell_received(io, bell_uring_handle_of(s), BELL_ECLOSED, NULL, 0);
+    } else if (!bell_uring_handle_of(s)->is_receiving && cqe->res > 0) {
+        bell_uring_watch(io, s, POLL_ON);
     }
 }
 
@@ -203,7 +227,7 @@ static void on_accept(struct bell_io *io, const struct io_uring_cqe *cqe)
     s = bell_uring_slot_of(io, cqe->user_data);
     if (s != NULL && cqe->res == -EAGAIN && !s->is_armed) {
         /* Another process was quicker, and this kernel does not wait where the socket would not. */
-        bell_uring_watch(io, s);
+        bell_uring_watch(io, s, POLL_ONCE);
     } else if (s != NULL && !s->is_armed && bell_uring_handle_of(s)->is_receiving) {
         bell_uring_list(io, s);
     }
@@ -225,7 +249,7 @@ static void on_sent(struct bell_io *io, const struct io_uring_cqe *cqe)
     if (cqe->res >= 0) {
         tell_sent(io, s, BELL_OK, (size_t)cqe->res);
     } else if (cqe->res == -EAGAIN || cqe->res == -ENOBUFS || cqe->res == -EINTR) {
-        if (bell_uring_poll_arm(io, s) != BELL_OK) {
+        if (bell_uring_poll_arm(io, s, POLL_ONCE) != BELL_OK) {
             tell_sent(io, s, BELL_ENOMEM, 0);
         }
     } else {
@@ -236,9 +260,20 @@ static void on_sent(struct bell_io *io, const struct io_uring_cqe *cqe)
 static void on_poll(struct bell_io *io, const struct io_uring_cqe *cqe)
 {
     struct bell_uring_slot *s = bell_uring_slot_of(io, cqe->user_data);
-    if (s != NULL) {
+    if (s == NULL) {
+        return;
+    }
+    if (is_over(cqe)) {
+        s->is_send_watched = false;
+    }
+    if (s->send != SEND_POLLING) {
+        return; /* one that goes on, and nobody waits now */
+    }
+    bool takes_none = cqe->res > 0 && (cqe->res & POLLOUT) == 0 && !is_dead(cqe->res);
+    bell_status st = takes_none ? bell_uring_poll_arm(io, s, POLL_ON) : BELL_OK;
+    if (!takes_none || st != BELL_OK) {
         /* Whatever it is that can be done now: the next send will tell. */
-        tell_sent(io, s, BELL_OK, 0);
+        tell_sent(io, s, st, 0);
     }
 }
 

@@ -73,7 +73,8 @@ struct bell_uring_slot {
     bool is_armed : 1;   /* a multishot operation is in the kernel, or asked to end and not over */
     bool is_listed : 1;  /* to be looked at before the next wait; a closed one is free after that */
     bool is_watched : 1; /* receiving is stopped: the kernel tells when the peer is dead */
-    bool has_end : 1;    /* the peer's end came while receiving was stopped */
+    bool is_send_watched : 1; /* a poll that goes on tells when the socket takes bytes */
+    bool has_end : 1;         /* the peer's end came while receiving was stopped */
     bool has_held : 1;
     uint32_t next; /* while listed, or while free and not listed */
 };
@@ -185,11 +186,18 @@ BELL_NODISCARD bell_status bell_uring_arm(struct bell_io *io, struct bell_uring_
 /* The last completion of op, which says that it was cancelled, still comes. BELL_ENOMEM. */
 BELL_NODISCARD bell_status bell_uring_cancel(struct bell_io *io, enum bell_uring_operation op,
                                              const struct bell_uring_slot *s);
+/*
+ * That the peer has ended its half (POLLRDHUP) ends every poll of a ring, whatever it is for, and a
+ * new one at once: whoever polled again and again would spin. So after that one poll goes on, which
+ * tells each change once.
+ */
+enum bell_uring_poll { POLL_ONCE, POLL_ON };
 /* Tells when the socket takes bytes again. BELL_ENOMEM. */
-BELL_NODISCARD bell_status bell_uring_poll_arm(struct bell_io *io, struct bell_uring_slot *s);
+BELL_NODISCARD bell_status bell_uring_poll_arm(struct bell_io *io, struct bell_uring_slot *s,
+                                               enum bell_uring_poll how);
 /* A stream: tells when the socket is dead in both directions, while nothing is received. A
  * listener: when there may be somebody to accept. */
-void bell_uring_watch(struct bell_io *io, struct bell_uring_slot *s);
+void bell_uring_watch(struct bell_io *io, struct bell_uring_slot *s, enum bell_uring_poll how);
 void bell_uring_wake_arm(struct bell_io *io);
 
 /* ---- what comes back ---- */

@@ -141,26 +141,39 @@ bell_status bell_uring_cancel(struct bell_io *io, enum bell_uring_operation op,
     return BELL_OK;
 }
 
-bell_status bell_uring_poll_arm(struct bell_io *io, struct bell_uring_slot *s)
+static void poll_note(struct io_uring_sqe *sqe, int fd, unsigned events, enum bell_uring_poll how)
 {
-    struct io_uring_sqe *sqe = bell_uring_next_sqe(io);
-    if (sqe == NULL) {
-        return BELL_ENOMEM;
+    if (how == POLL_ON) {
+        io_uring_prep_poll_multishot(sqe, fd, events);
+    } else {
+        io_uring_prep_poll_add(sqe, fd, events);
     }
-    io_uring_prep_poll_add(sqe, bell_uring_handle_of(s)->fd, POLLOUT);
-    io_uring_sqe_set_data64(sqe, bell_uring_user_data(OP_POLL, s));
+}
+
+bell_status bell_uring_poll_arm(struct bell_io *io, struct bell_uring_slot *s,
+                                enum bell_uring_poll how)
+{
+    if (!s->is_send_watched) {
+        struct io_uring_sqe *sqe = bell_uring_next_sqe(io);
+        if (sqe == NULL) {
+            return BELL_ENOMEM;
+        }
+        poll_note(sqe, bell_uring_handle_of(s)->fd, POLLOUT, how);
+        io_uring_sqe_set_data64(sqe, bell_uring_user_data(OP_POLL, s));
+        s->is_send_watched = how == POLL_ON;
+    }
     s->send = SEND_POLLING;
     bell_uring_handle_of(s)->is_send_waiting = true;
     return BELL_OK;
 }
 
-void bell_uring_watch(struct bell_io *io, struct bell_uring_slot *s)
+void bell_uring_watch(struct bell_io *io, struct bell_uring_slot *s, enum bell_uring_poll how)
 {
     struct io_uring_sqe *sqe = s->is_watched ? NULL : bell_uring_next_sqe(io);
     if (sqe != NULL) {
         /* Errors and hang-ups are told whatever is asked for. */
-        io_uring_prep_poll_add(sqe, bell_uring_handle_of(s)->fd,
-                               bell_uring_handle_of(s)->kind == BELL_IO_LISTENER ? POLLIN : 0U);
+        poll_note(sqe, bell_uring_handle_of(s)->fd,
+                  bell_uring_handle_of(s)->kind == BELL_IO_LISTENER ? POLLIN : 0U, how);
         io_uring_sqe_set_data64(sqe, bell_uring_user_data(OP_WATCH, s));
         s->is_watched = true;
     }

@@ -170,6 +170,43 @@ static void a_dead_peer_is_told_to_who_does_not_receive(void **state)
     assert_int_equal(told.status, BELL_ECLOSED);
 }
 
+/* Half of it is no death: the bytes before the end, and then the end, come in their turn. */
+static void half_an_end_is_not_told_to_who_does_not_receive(void **state)
+{
+    (void)state;
+    assert_int_equal(bell_io_receive(io, &handle, true), BELL_OK);
+    assert_int_equal(bell_io_receive(io, &handle, false), BELL_OK);
+    assert_int_equal(write(peer, "x", 1), 1);
+    assert_int_equal(shutdown(peer, SHUT_WR), 0);
+    for (int i = 0; i < 5; i++) {
+        turn(0);
+        assert_int_equal(told.receives, 0);
+    }
+    assert_int_equal(bell_io_receive(io, &handle, true), BELL_OK);
+    turn(-1);
+    assert_int_equal(told.n, 1);
+    for (int i = 0; told.ends == 0; i++) {
+        assert_true(i < 5);
+        turn(0);
+    }
+}
+
+static void a_death_after_half_an_end_is_told_to_who_does_not_receive(void **state)
+{
+    (void)state;
+    assert_int_equal(bell_io_receive(io, &handle, true), BELL_OK);
+    assert_int_equal(bell_io_receive(io, &handle, false), BELL_OK);
+    assert_int_equal(shutdown(peer, SHUT_WR), 0);
+    for (int i = 0; i < 5; i++) {
+        turn(0);
+        assert_int_equal(told.receives, 0);
+    }
+    (void)close(peer);
+    turn(-1);
+    assert_int_equal(told.receives, 1);
+    assert_int_equal(told.status, BELL_ECLOSED);
+}
+
 /* Some back ends tell at once, some in the next turn. BELL_EAGAIN: it waits for the peer. */
 static bell_status send_some(size_t n)
 {
@@ -204,6 +241,35 @@ static void a_send_that_does_not_fit_is_told_when_it_may_go_on(void **state)
     assert_int_equal(told.status, BELL_OK);
     turn(0);
     assert_int_equal(told.sents, 0);
+    assert_int_equal(send_some(1), BELL_OK);
+    (void)close(peer);
+    assert_int_equal(send_some(1), BELL_ECLOSED);
+}
+
+/* Else whoever waits for a peer that only listens would be woken without end. */
+static void half_an_end_does_not_end_the_wait_of_a_send(void **state)
+{
+    static char bytes[1 << 20];
+    (void)state;
+    assert_int_equal(shutdown(peer, SHUT_WR), 0);
+    for (int round = 0; round < 3; round++) {
+        bell_status st;
+        do {
+            st = send_some(sizeof bytes);
+        } while (st == BELL_OK);
+        assert_int_equal(st, BELL_EAGAIN);
+        for (int i = 0; i < 5; i++) {
+            turn(0);
+            assert_int_equal(told.sents, 0);
+        }
+        while (read(peer, bytes, sizeof bytes) > 0) {
+        }
+        turn(-1);
+        assert_int_equal(told.sents, 1);
+        assert_int_equal(told.status, BELL_OK);
+        turn(0);
+        assert_int_equal(told.sents, 0);
+    }
     assert_int_equal(send_some(1), BELL_OK);
     (void)close(peer);
     assert_int_equal(send_some(1), BELL_ECLOSED);
@@ -431,7 +497,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(who_does_not_receive_is_told_no_bytes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_dead_peer_is_told_to_who_does_not_receive, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(half_an_end_is_not_told_to_who_does_not_receive, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_death_after_half_an_end_is_told_to_who_does_not_receive,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_send_that_does_not_fit_is_told_when_it_may_go_on, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(half_an_end_does_not_end_the_wait_of_a_send, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_send_may_be_followed_by_close_and_its_bytes_may_go,
                                         set_up, tear_down),
