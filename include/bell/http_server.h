@@ -10,6 +10,7 @@
 
 #include "bell/slice.h"
 #include "bell/status.h"
+#include "bell/tls.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -213,6 +214,20 @@ BELL_API bell_slice bell_http_request_peer(const struct bell_http_request *reque
  * says.
  */
 BELL_API bool bell_http_request_is_secure(const struct bell_http_request *request);
+
+/* What the call below is made of; the size says which fields the program knows (see version.h). */
+BELL_NODISCARD BELL_API bell_status bell_http_request_tls_sized(
+    const struct bell_http_request *request, bell_tls_agreement *out, size_t out_bytes);
+
+/*
+ * What TLS between the peer and us has agreed on. BELL_ENOTFOUND: there is none; the peer may be a
+ * proxy that speaks it with the client.
+ */
+BELL_NODISCARD static inline bell_status
+bell_http_request_tls(const struct bell_http_request *request, bell_tls_agreement *out)
+{
+    return bell_http_request_tls_sized(request, out, sizeof *out);
+}
 
 typedef struct {
     uint16_t status;

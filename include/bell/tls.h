@@ -8,6 +8,7 @@
 #ifndef BELL_TLS_H
 #define BELL_TLS_H
 
+#include "bell/slice.h"
 #include "bell/status.h"
 
 #include <stdbool.h>
@@ -130,6 +131,19 @@ bell_tls_client_create(const bell_tls_client_options *options, struct bell_tls_c
 }
 /* Takes NULL. */
 BELL_API void bell_tls_client_destroy(struct bell_tls_client *client);
+
+/*
+ * What TLS has agreed on with a peer: see bell_http_request_tls and bell_ws_tls. The texts are
+ * borrowed from the connection.
+ */
+typedef struct {
+    bell_slice server_name; /* that the client has asked for (RFC 6066 section 3), as it sent it:
+                               check it before it is trusted; of a TLS 1.2 session that was resumed
+                               only one that a certificate has. A client's: what it has asked for.
+                               Empty = none */
+    bell_slice protocol;    /* that was chosen of those offered (RFC 7301); empty = none */
+    bell_tls_version version;
+} bell_tls_agreement;
 
 #ifdef __cplusplus
 }

@@ -13,6 +13,7 @@
 #include "bell/http_server.h"
 #include "bell/slice.h"
 #include "bell/status.h"
+#include "bell/tls.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -426,6 +427,21 @@ BELL_API bell_slice bell_ws_subprotocol(struct bell_ws_server *ws, bell_conn con
 /* The client's address as text ("192.0.2.1", "2001:db8::1"; see bell_http_request_peer), valid
  * until the next call on this thread; empty when stale. Only on its loop thread. */
 BELL_API bell_slice bell_ws_peer_address(struct bell_ws_server *ws, bell_conn conn);
+
+/* What the call below is made of; the size says which fields the program knows (see version.h). */
+BELL_NODISCARD BELL_API bell_status bell_ws_tls_sized(struct bell_ws_server *ws, bell_conn conn,
+                                                      bell_tls_agreement *out, size_t out_bytes);
+
+/*
+ * What TLS between the peer and us has agreed on, of a client's connection too; its texts are valid
+ * until the callback or task returns. Only on the connection's loop thread. BELL_ENOTFOUND there is
+ * no TLS; BELL_ECLOSED stale, not open yet, or another thread.
+ */
+BELL_NODISCARD static inline bell_status bell_ws_tls(struct bell_ws_server *ws, bell_conn conn,
+                                                     bell_tls_agreement *out)
+{
+    return bell_ws_tls_sized(ws, conn, out, sizeof *out);
+}
 
 /*
  * Ends the retaining of a topic's value, on every loop soon. Any thread. BELL_ENOTFOUND there is

@@ -91,6 +91,8 @@ bool bell_tls_session_owes_end(const struct bell_tls_session *session);
 bool bell_tls_session_has_failed(const struct bell_tls_session *session);
 /* Why it failed, as a static text; empty when it did not, or nobody knows. */
 const char *bell_tls_session_why(const struct bell_tls_session *session);
+/* What was agreed on, borrowed from the session. Once the handshake is over. */
+bell_tls_agreement bell_tls_session_agreement(const struct bell_tls_session *session);
 /* NULL once the handshake is over. */
 struct bell_tls_wait *bell_tls_session_wait(struct bell_tls_session *session);
 /* See bell_tls_options; without a bound for clients. */

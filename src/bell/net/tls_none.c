@@ -146,6 +146,12 @@ const char *bell_tls_session_why(const struct bell_tls_session *session)
     return "";
 }
 
+bell_tls_agreement bell_tls_session_agreement(const struct bell_tls_session *session)
+{
+    (void)session;
+    return (bell_tls_agreement){.version = BELL_TLS_1_2};
+}
+
 struct bell_tls_wait *bell_tls_session_wait(struct bell_tls_session *session)
 {
     (void)session;

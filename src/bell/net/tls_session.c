@@ -223,6 +223,19 @@ struct bell_tls_identities *bell_tls_session_identities(const SSL *ssl)
     return home->current->handshake->identities;
 }
 
+bell_tls_agreement bell_tls_session_agreement(const struct bell_tls_session *session)
+{
+    const unsigned char *protocol = NULL;
+    unsigned int protocol_bytes = 0;
+    const char *name = SSL_get_servername(session->ssl, TLSEXT_NAMETYPE_host_name);
+    SSL_get0_alpn_selected(session->ssl, &protocol, &protocol_bytes);
+    return (bell_tls_agreement){
+        .server_name = bell_slice_make(name, name == NULL ? 0 : strlen(name)),
+        .protocol = bell_slice_make((const char *)protocol, protocol_bytes),
+        .version = SSL_version(session->ssl) == TLS1_3_VERSION ? BELL_TLS_1_3 : BELL_TLS_1_2,
+    };
+}
+
 /* ---- at work ---- */
 
 /* Before and after every call that may read or write. */

@@ -1,6 +1,7 @@
 #include "bell/server/connection.h"
 
 #include "base/log.h"
+#include "base/versioned.h"
 #include "bell/net/sock.h"
 #include "bell/net/tls.h"
 #include "bell/server/http_server_internal.h"
@@ -57,6 +58,17 @@ void bell_connection_prefetch(const struct bell_connection *c)
 }
 
 /* ---- time ---- */
+
+bell_status bell_connection_tls(const struct bell_connection *c, bell_tls_agreement *out,
+                                size_t out_bytes)
+{
+    if (c->stream.tls == NULL || bell_tls_session_has_failed(c->stream.tls)) {
+        return BELL_ENOTFOUND;
+    }
+    const bell_tls_agreement agreement = bell_tls_session_agreement(c->stream.tls);
+    bell_versioned_write(out, out_bytes, &agreement, sizeof agreement);
+    return BELL_OK;
+}
 
 void bell_connection_touch(struct bell_connection *c)
 {

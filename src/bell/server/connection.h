@@ -85,6 +85,9 @@ void bell_connection_end(struct bell_connection *c);
 void bell_connection_close(struct bell_connection *c);
 /* Its memory will be needed soon. */
 void bell_connection_prefetch(const struct bell_connection *c);
+/* As bell_ws_tls_sized. */
+BELL_NODISCARD bell_status bell_connection_tls(const struct bell_connection *c,
+                                               bell_tls_agreement *out, size_t out_bytes);
 /* A sign of life. */
 void bell_connection_touch(struct bell_connection *c);
 /* When the last one was; right for 49 days. */

@@ -438,6 +438,12 @@ bool bell_http_request_is_secure(const struct bell_http_request *request)
     return request->client.is_secure;
 }
 
+bell_status bell_http_request_tls_sized(const struct bell_http_request *request,
+                                        bell_tls_agreement *out, size_t out_bytes)
+{
+    return bell_connection_tls(request->c, out, out_bytes);
+}
+
 /* ---- answers ---- */
 
 bell_status bell_http_respond(struct bell_http_request *request, const bell_http_response *response)

@@ -459,6 +459,13 @@ bell_slice bell_ws_peer_address(struct bell_ws_server *ws, bell_conn conn)
     return c == NULL ? bell_slice_make(NULL, 0) : bell_address_format(&c->peer, room);
 }
 
+bell_status bell_ws_tls_sized(struct bell_ws_server *ws, bell_conn conn, bell_tls_agreement *out,
+                              size_t out_bytes)
+{
+    const struct bell_connection *c = find_mine(ws, conn);
+    return c == NULL ? BELL_ECLOSED : bell_connection_tls(c, out, out_bytes);
+}
+
 void bell_ws_server_stats_sized(const struct bell_ws_server *ws, bell_ws_stats *out,
                                 size_t out_bytes)
 {

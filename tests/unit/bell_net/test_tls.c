@@ -269,6 +269,28 @@ static void nothing_depends_on_how_bytes_are_cut(void **state)
     }
 }
 
+/* RFC 6066 section 3, RFC 7301. */
+static void both_sides_tell_what_was_agreed_on(void **state)
+{
+    (void)state;
+    for (int version = BELL_TLS_1_2; version <= BELL_TLS_1_3; version++) {
+        struct pair p;
+        struct bell_tls_client *client = client_of((bell_tls_version)version);
+        assert_int_equal(pair_create(&p, tls, client, "www.example"), BELL_OK);
+        talk(&p, SIZE_MAX);
+        assert_true(is_connected(&p));
+        const struct bell_tls_session *sides[] = {p.client.session, p.server.session};
+        for (size_t i = 0; i < 2; i++) {
+            bell_tls_agreement a = bell_tls_session_agreement(sides[i]);
+            assert_true(bell_slice_equal(a.server_name, BELL_LIT("www.example")));
+            assert_true(bell_slice_equal(a.protocol, BELL_LIT("http/1.1")));
+            assert_int_equal(a.version, version);
+        }
+        pair_finish(&p);
+        bell_tls_client_destroy(client);
+    }
+}
+
 static void small_frames_share_a_record(void **state)
 {
     enum { FRAMES = 200, FRAME_BYTES = 30, OVERHEAD_BYTES = 64 };
@@ -893,6 +915,7 @@ int main(void)
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_depends_on_how_bytes_are_cut),
+        cmocka_unit_test(both_sides_tell_what_was_agreed_on),
         cmocka_unit_test(small_frames_share_a_record),
         cmocka_unit_test(bytes_stay_queued_until_their_record_has_gone),
         cmocka_unit_test(close_notify_ends_one_direction),

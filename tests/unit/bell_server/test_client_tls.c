@@ -29,6 +29,73 @@ struct both {
     struct bell_ws_server *client;
 };
 
+/* ---- what was agreed on, as "name protocol version" ---- */
+
+static char agreed_here[128];    /* by the client, in its on_open */
+static char agreed_upgrade[128]; /* by the server, in on_upgrade */
+static char agreed_there[128];   /* and of the open connection, when a message has come */
+static atomic_int agreements;
+
+static void note_agreement(char out[128], bell_status st, const bell_tls_agreement *a)
+{
+    if (st == BELL_OK) {
+        (void)snprintf(out, 128, "[%.*s] [%.*s] %s", (int)(a->server_name.n & 31), a->server_name.p,
+                       (int)(a->protocol.n & 31), a->protocol.p,
+                       a->version == BELL_TLS_1_3 ? "1.3" : "1.2");
+    } else {
+        (void)snprintf(out, 128, "%s", bell_status_name(st));
+    }
+    atomic_fetch_add(&agreements, 1); /* the text can be read by who has seen it */
+}
+
+static void agree_on_upgrade(struct bell_ws_server *ws, struct bell_http_request *r, void *user)
+{
+    (void)ws;
+    (void)user;
+    bell_tls_agreement a = {.version = BELL_TLS_1_2};
+    bell_status st = bell_http_request_tls(r, &a);
+    note_agreement(agreed_upgrade, st, &a);
+    st = bell_ws_accept(r, NULL);
+    (void)st; /* without it the client does not open, which the test waits for */
+}
+
+static void agree_on_message(struct bell_ws_server *ws, bell_conn conn, const bell_message *m,
+                             void *user)
+{
+    (void)m;
+    (void)user;
+    bell_tls_agreement a = {.version = BELL_TLS_1_2};
+    bell_status st = bell_ws_tls(ws, conn, &a);
+    note_agreement(agreed_there, st, &a);
+}
+
+static void agree_on_open(struct bell_ws_server *ws, bell_conn conn,
+                          const struct bell_http_request *r, void *user)
+{
+    (void)r;
+    (void)user;
+    bell_tls_agreement a = {.version = BELL_TLS_1_2};
+    bell_status st = bell_ws_tls(ws, conn, &a);
+    note_agreement(agreed_here, st, &a);
+    st = bell_ws_send(ws, conn, BELL_TEXT, BELL_LIT("open"));
+    (void)st; /* the test waits for it */
+}
+
+/* All but the client. */
+static void both_compose(struct both *b, const struct bell_component *component,
+                         const bell_ws_options *options)
+{
+    *b = (struct both){.trust = NULL};
+    service_init(&b->s, NULL);
+    service_add_websocket(&b->s, component, options);
+    assert_int_equal(bell_tls_create(NULL, &b->tls), BELL_OK);
+    assert_int_equal(bell_tls_add_certificate(b->tls, certificate_file, key_file), BELL_OK);
+    assert_int_equal(bell_io_server_create(b->s.http, NULL, &b->s.io), BELL_OK);
+    assert_int_equal(bell_io_server_listen_tls(b->s.io, "127.0.0.1:0", b->tls), BELL_OK);
+    assert_int_equal(bell_io_server_listen(b->s.io, "127.0.0.1:0"), BELL_OK);
+    assert_int_equal(bell_io_server_start(b->s.io), BELL_OK);
+}
+
 static void both_init(struct both *b, bool trusts, const bell_ws_options *options)
 {
     bell_tls_client_options tls_options;
@@ -37,15 +104,7 @@ static void both_init(struct both *b, bool trusts, const bell_ws_options *option
     told_reset(&here, false);
     const struct bell_component server_component = told_component(&there);
     const struct bell_component component = told_component(&here);
-    *b = (struct both){.trust = NULL};
-    service_init(&b->s, NULL);
-    service_add_websocket(&b->s, &server_component, options);
-    assert_int_equal(bell_tls_create(NULL, &b->tls), BELL_OK);
-    assert_int_equal(bell_tls_add_certificate(b->tls, certificate_file, key_file), BELL_OK);
-    assert_int_equal(bell_io_server_create(b->s.http, NULL, &b->s.io), BELL_OK);
-    assert_int_equal(bell_io_server_listen_tls(b->s.io, "127.0.0.1:0", b->tls), BELL_OK);
-    assert_int_equal(bell_io_server_listen(b->s.io, "127.0.0.1:0"), BELL_OK);
-    assert_int_equal(bell_io_server_start(b->s.io), BELL_OK);
+    both_compose(b, &server_component, options);
     bell_ws_client_options_init(&client_options);
     if (trusts) {
         bell_tls_client_options_init(&tls_options);
@@ -181,6 +240,52 @@ static void bad_names_are_refused_at_once(void **state)
     both_finish(&b);
 }
 
+/* RFC 6066 section 3, RFC 7301. */
+static void both_ends_can_ask_what_was_agreed_on(void **state)
+{
+    static const struct bell_component server = {.on_upgrade = agree_on_upgrade,
+                                                 .on_message = agree_on_message};
+    static const struct bell_component client = {.on_open = agree_on_open};
+    static const struct {
+        const char *host, *name, *alpn, *agreed;
+        bell_tls_version least;
+        size_t listener;
+    } CASES[] = {
+        {"localhost", NULL, "http/1.1", "[localhost] [http/1.1] 1.3", BELL_TLS_1_3, 0},
+        {"127.0.0.1", "shop.example", "http/1.1", "[shop.example] [http/1.1] 1.3", BELL_TLS_1_2, 0},
+        {"127.0.0.1", NULL, NULL, "[] [] 1.3", BELL_TLS_1_2, 0}, /* an address is no name */
+        {"127.0.0.1", NULL, NULL, "BELL_ENOTFOUND", BELL_TLS_1_2, 1},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        struct both b;
+        bell_tls_client_options tls_options;
+        bell_ws_client_options options;
+        bell_tls_agreement none;
+        bell_ws_client_options_init(&options);
+        bell_tls_client_options_init(&tls_options);
+        both_compose(&b, &server, NULL);
+        tls_options.ca_file = certificate_file;
+        tls_options.min_version = CASES[i].least;
+        tls_options.alpn = &CASES[i].alpn;
+        tls_options.alpn_count = CASES[i].alpn == NULL ? 0 : 1;
+        assert_int_equal(bell_tls_client_create(&tls_options, &b.trust), BELL_OK);
+        options.tls = b.trust;
+        assert_int_equal(bell_ws_client_create(b.s.io, &client, NULL, &options, &b.client),
+                         BELL_OK);
+        atomic_store(&agreements, 0);
+        bell_conn conn = connect_to(&b, CASES[i].listener == 0 ? "wss" : "ws", CASES[i].host,
+                                    CASES[i].listener, CASES[i].name);
+        wait_for(&agreements, 3);
+        assert_string_equal(agreed_upgrade, CASES[i].agreed);
+        assert_string_equal(agreed_here, CASES[i].agreed);
+        assert_string_equal(agreed_there, CASES[i].agreed);
+        assert_int_equal(bell_ws_tls(b.client, conn, &none), BELL_ECLOSED); /* not its thread */
+        assert_int_equal(bell_ws_tls(b.client, 0, &none), BELL_ECLOSED);
+        both_finish(&b);
+    }
+}
+
 static int files_make(void **state)
 {
     (void)state;
@@ -207,6 +312,7 @@ int main(void)
         cmocka_unit_test(a_certificate_that_nobody_vouches_for_is_refused),
         cmocka_unit_test(a_server_that_does_not_speak_tls_is_refused),
         cmocka_unit_test(bad_names_are_refused_at_once),
+        cmocka_unit_test(both_ends_can_ask_what_was_agreed_on),
     };
     return cmocka_run_group_tests(tests, files_make, files_remove);
 }
