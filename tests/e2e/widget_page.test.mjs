@@ -94,6 +94,14 @@ test("on_a_phone_the_window_fills_the_screen_and_targets_are_large", async () =>
     assert.ok(Number.parseFloat(size) >= 16, "iOS would zoom");
 });
 
+test("a_long_name_of_an_agent_takes_two_lines_of_the_header_and_is_there_in_full", async () => {
+    const { page, desk } = await visitAndOpen({ viewport: { width: 320, height: 568 } });
+    const name = "Bartholomew Featherstonehaugh-Cholmondeley of the Customer Happiness Te";
+    desk.tell({ type: "state", state: "open", agent_name: name });
+    await page.locator("deskbell-widget .who p", { hasText: name }).waitFor();
+    assert.ok((await box(page, ".who p")).height <= 36);
+});
+
 test("on_a_desktop_it_leaves_the_page_alone", async () => {
     const { page } = await visitAndOpen();
     const window = await box(page, ".window");

@@ -36,7 +36,9 @@ export function Header(props: HeaderProps): JSX.Element {
         </h2>
         {!props.ended && (
           <p class={props.online ? "on" : undefined} role="status">
-            <Say>{presenceText(props)}</Say>
+            <span title={presenceText(props)}>
+              <Say>{presenceText(props)}</Say>
+            </span>
           </p>
         )}
       </div>
