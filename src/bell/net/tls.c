@@ -94,8 +94,8 @@ static bell_status renew_ticket_keys(struct bell_tls *tls)
     return st;
 }
 
-/* Reads files, those that are not known and makes new keys for tickets if it is to;
- * what comes of it is shown from now on, or nothing has changed. */
+/* Reads files, those that are not known, and makes new keys for tickets if it is to; what comes of
+ * it is shown from now on, or nothing has changed. */
 static bell_status show(struct bell_tls *tls, const struct bell_tls_files *files, size_t count,
                         const struct bell_tls_identities *known, bool renews_tickets)
 {

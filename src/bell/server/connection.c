@@ -57,8 +57,6 @@ void bell_connection_prefetch(const struct bell_connection *c)
     }
 }
 
-/* ---- time ---- */
-
 bell_status bell_connection_tls(const struct bell_connection *c, bell_tls_agreement *out,
                                 size_t out_bytes)
 {
@@ -69,6 +67,8 @@ bell_status bell_connection_tls(const struct bell_connection *c, bell_tls_agreem
     bell_versioned_write(out, out_bytes, &agreement, sizeof agreement);
     return BELL_OK;
 }
+
+/* ---- time ---- */
 
 void bell_connection_touch(struct bell_connection *c)
 {
