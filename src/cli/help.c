@@ -154,6 +154,18 @@ static bell_status print_markdown(struct bell_buf *out)
     return st != BELL_OK ? st : manual_print_markdown(out, config_options(), true);
 }
 
+static int complain_unknown(const struct cli *cli)
+{
+    const char *first = cli->words[0];
+    if (commands_is_group(first)) {
+        cli_complain("there is no command \"%.100s %.100s\"; \"deskbell help %.100s\" lists them",
+                     first, cli->words[1], first);
+    } else {
+        cli_complain("there is no command \"%.100s\"; \"deskbell help\" lists them", first);
+    }
+    return EXIT_USAGE;
+}
+
 static int print(const struct cli *cli, bool markdown)
 {
     struct bell_buf out;
@@ -168,12 +180,8 @@ static int print(const struct cli *cli, bool markdown)
     } else if (cli->word_count == 1 && commands_is_group(cli->words[0])) {
         st = print_list(&out, cli->words[0]);
     } else if (command == NULL) {
-        bool in_group = commands_is_group(cli->words[0]);
-        cli_complain("there is no command \"%.100s%s%.100s\"; \"deskbell help%s%.100s\" lists them",
-                     cli->words[0], in_group ? " " : "", in_group ? cli->words[1] : "",
-                     in_group ? " " : "", in_group ? cli->words[0] : "");
         bell_buf_finish(&out);
-        return EXIT_USAGE;
+        return complain_unknown(cli);
     } else {
         st = print_one(&out, command);
     }
