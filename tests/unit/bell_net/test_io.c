@@ -223,19 +223,30 @@ static bell_status send_some(size_t n)
     return st;
 }
 
+/* Until a send waits for the peer. */
+static void fill(void)
+{
+    bell_status st;
+    do {
+        st = send_some(1 << 20);
+    } while (st == BELL_OK);
+    assert_int_equal(st, BELL_EAGAIN);
+}
+
+static void drain_peer(void)
+{
+    static char bytes[1 << 20];
+    while (read(peer, bytes, sizeof bytes) > 0) {
+    }
+}
+
 static void a_send_that_does_not_fit_is_told_when_it_may_go_on(void **state)
 {
     (void)state;
-    static char bytes[1 << 20];
-    bell_status st;
-    do {
-        st = send_some(sizeof bytes);
-    } while (st == BELL_OK);
-    assert_int_equal(st, BELL_EAGAIN);
+    fill();
     turn(0);
     assert_int_equal(told.sents, 0);
-    while (read(peer, bytes, sizeof bytes) > 0) {
-    }
+    drain_peer();
     turn(0);
     assert_int_equal(told.sents, 1);
     assert_int_equal(told.status, BELL_OK);
@@ -249,21 +260,15 @@ static void a_send_that_does_not_fit_is_told_when_it_may_go_on(void **state)
 /* Else whoever waits for a peer that only listens would be woken without end. */
 static void half_an_end_does_not_end_the_wait_of_a_send(void **state)
 {
-    static char bytes[1 << 20];
     (void)state;
     assert_int_equal(shutdown(peer, SHUT_WR), 0);
     for (int round = 0; round < 3; round++) {
-        bell_status st;
-        do {
-            st = send_some(sizeof bytes);
-        } while (st == BELL_OK);
-        assert_int_equal(st, BELL_EAGAIN);
+        fill();
         for (int i = 0; i < 5; i++) {
             turn(0);
             assert_int_equal(told.sents, 0);
         }
-        while (read(peer, bytes, sizeof bytes) > 0) {
-        }
+        drain_peer();
         turn(-1);
         assert_int_equal(told.sents, 1);
         assert_int_equal(told.status, BELL_OK);
