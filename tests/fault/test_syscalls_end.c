@@ -67,9 +67,28 @@ static void end(struct service *s, way how)
     s->io = NULL;
 }
 
+/*
+ * Calls that only peers bring about: what they did before may be over by now, or not. So they do it
+ * again, and the first of the failing calls is waited for.
+ */
+static void provoke(const fault *f, const struct service *s, struct peer *begun, struct peer *late)
+{
+    if (f->call == CALL_ACCEPT) {
+        peer_connect(late, s->port);
+    } else if (f->call == CALL_RECEIVE) {
+        peer_send(begun, BELL_LIT("d"));
+    } else {
+        return;
+    }
+    if (f->first == 1) {
+        failures_wait(1);
+    }
+}
+
 /* A server with connections in several states ends while calls fail; returns how many have. */
 static uint32_t end_while(const fault *f, way how)
 {
+    static struct peer late;
     static struct peer websocket;
     static struct peer idle;
     static struct peer begun;
@@ -82,6 +101,7 @@ static uint32_t end_while(const fault *f, way how)
     peer_connect(&begun, s.port);
     peer_send(&begun, BELL_LIT("POST /echo/1 HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc"));
     faults_begin(f);
+    provoke(f, &s, &begun, &late);
     end(&s, how);
     uint32_t failed = faults_end();
     app_expect_all_closed();
@@ -90,6 +110,9 @@ static uint32_t end_while(const fault *f, way how)
     peer_close(&websocket);
     peer_close(&idle);
     peer_close(&begun);
+    if (f->call == CALL_ACCEPT) {
+        peer_close(&late);
+    }
     service_finish(&s);
     descriptors_wait(before);
     return failed;
