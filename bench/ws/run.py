@@ -2,7 +2,7 @@
 """make bench, the part of libbell: the same load against libbell and others, in turns.
 
     bench/ws/run.py [--build build/release] [--scenario NAME…] [--servers NAME…] [--rounds 3] [--seconds 1.5]
-                    [--cores 0,1] [--write] [--list]
+                    [--cores 0,1] [--syscall-cost NS] [--write] [--list]
 
 Each run starts a fresh server on one core and the load client on another. In a round every server
 has its turn, so that a machine that changes its speed changes it for all; figures are medians over the
@@ -99,6 +99,30 @@ class Others:
                 f"and the host {100 * stolen / clock:.0f} %")
 
 
+def calibrated(options):
+    """What dear-calls found out on the server's core, None when it is not there. Has the servers go through it."""
+    program = pathlib.Path(ROOT / options.build).resolve() / "bench" / "ws" / "dear-calls"
+    if not program.exists():
+        return None
+    done = subprocess.run(["taskset", "-c", str(options.cores[0]), program, "--calibrate", str(options.syscall_cost)],
+                          capture_output=True, text=True)
+    if done.returncode != 0:
+        sys.exit(done.stderr.strip() or f"dear-calls ended with status {done.returncode}")
+    found = json.loads(done.stdout)
+    if found["length"] > 0:
+        for kind in options.all_kinds.values():
+            kind.before = [program, "--length", str(found["length"])]
+    return found
+
+
+def calls_line(found) -> str:
+    line = f"- an empty system call costs {found['plain_ns']} ns"
+    if found["length"] > 0:
+        line += (f"; made dear for all servers, {found['dear_ns']} ns, by a seccomp filter of "
+                 f"{found['length']:,} multiplications before each: an emulation")
+    return line
+
+
 def read_options():
     names = [scenario.name for scenario in SCENARIOS]
     parser = argparse.ArgumentParser(description="Measures libbell beside others.")
@@ -110,6 +134,8 @@ def read_options():
     parser.add_argument("--warm-up", type=float, default=0.5, help="seconds before")
     parser.add_argument("--idle", type=int, default=IDLE_CONNECTIONS, help="connections of open and idle-tls")
     parser.add_argument("--cores", help="of server and client; by default the first two there are")
+    parser.add_argument("--syscall-cost", type=int, default=0, metavar="NS",
+                        help="makes each system call of the servers cost as much, if it costs less (bench/README.md)")
     parser.add_argument("--write", action="store_true", help="also into bench/RESULTS.md")
     parser.add_argument("--list", action="store_true", help="names of scenarios and servers")
     options = parser.parse_args()
@@ -140,7 +166,13 @@ def main() -> int:
         return 0
     chosen = [kind for name, kind in options.all_kinds.items() if options.servers is None or name in options.servers]
     titles = {kind.name: kind.title for kind in chosen}
-    lines = ["## libbell beside others", "", *report.machine(),
+    found = calibrated(options)
+    if options.syscall_cost > 0 and (found is None or found["length"] == 0):
+        print("bench: system calls cost as much already, or dear-calls was not built", file=sys.stderr)
+        return 1
+    is_dear = options.syscall_cost > 0
+    lines = ["## libbell beside others, system calls made dear" if is_dear else "## libbell beside others", "",
+             *report.machine(), *([calls_line(found)] if found else []),
              f"- {options.rounds} rounds, {options.seconds:g} s measured in each run, server on core "
              f"{options.cores[0]}, client on core {options.cores[1]}"]
     others = Others()
@@ -154,7 +186,7 @@ def main() -> int:
     lines += [others.line(), ""] + report.summary_lines(all_results, options.idle, titles) + details
     print("\n".join(lines))
     if options.write:
-        report.write_section("load", lines)
+        report.write_section("load dear" if is_dear else "load", lines)
     for problem in problems:
         print(f"bench: {problem}", file=sys.stderr)
     return 1 if problems else 0

@@ -25,12 +25,13 @@ class Missing(ServerError):
 
 
 class Kind:
-    """A server program as it is to be measured. modes: which of MODES it can do."""
+    """A server program as it is to be measured. modes: which of MODES it can do. before: what starts it."""
 
     def __init__(self, name, title, command, modes, environment=None, back_end=None) -> None:
         self.name = name
         self.title = title
         self.command = command
+        self.before = []
         self.modes = modes
         self.environment = environment or {}
         self.back_end = back_end
@@ -78,7 +79,7 @@ class Running:
         pinned = [] if core is None else ["taskset", "-c", str(core)]
         self.log = tempfile.TemporaryFile("w+")
         self.child = subprocess.Popen(
-            [*pinned, *kind.command, *MODES[mode], *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            [*pinned, *kind.before, *kind.command, *MODES[mode], *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=self.log, text=True, env={**os.environ, **kind.environment})
         try:
             self.port = self.wait_for_port()
