@@ -133,6 +133,8 @@ test("an_answer_is_held_back_when_the_visitor_wrote_meanwhile", async () => {
         await proxy.holds((text) => JSON.parse(text).error === "stale");
         proxy.release();
         await desk.page.getByText("wrote while you were answering").waitFor();
+        // The refusal may overtake the event: who has not seen it yet would be asked once more.
+        await desk.shows("No wait, keep it!");
         assert.ok(!(await shop.texts()).includes("It is cancelled."));
         await desk.button("Edit first").click();
         await desk.answer("Good, I keep it.");
