@@ -254,3 +254,23 @@ test("nothing_on_the_page_breaks_the_content_policy", async () => {
     ws.close();
     await person.leave();
 });
+
+test("the_last_message_stays_in_sight_when_an_answer_is_held_back", async () => {
+    await Proxy.with(server.port, (proxy) => withConsoles(["mina"], async (desk) => {
+        const question = `${"long\n".repeat(40)}question`;
+        const kim = await asks(question, "Kim");
+        await desk.take("Kim");
+        await desk.shows(question);
+        proxy.hold();
+        await kim.post("the very last\nof\nmany\nlines");
+        await desk.answer("Done.");
+        await proxy.holds((text) => JSON.parse(text).type === "desk_event");
+        await proxy.holds((text) => JSON.parse(text).error === "stale");
+        proxy.release();
+        await desk.page.locator(".held-stale").waitFor();
+        await desk.shows("the very last\nof\nmany\nlines");
+        const hidden = () => desk.page.locator(".messages-box").evaluate((box) => box.scrollHeight - box.scrollTop - box.clientHeight);
+        await desk.page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+        assert.ok(await hidden() < 2, `${await hidden()} px are below`);
+    }, { origin: proxy.origin }));
+});
