@@ -158,7 +158,7 @@ BELL_API uint16_t bell_io_server_port(const struct bell_io_server *io, size_t in
 
 /* Starts the loop threads and returns. BELL_ESTATE when started before, BELL_ENOMEM, BELL_EIO. */
 BELL_NODISCARD BELL_API bell_status bell_io_server_start(struct bell_io_server *io);
-/* start, then waits until stop or drain is complete; one that came before start counts too. */
+/* start, then wait; a stop or drain that came before start counts too. What either fails with. */
 BELL_NODISCARD BELL_API bell_status bell_io_server_run(struct bell_io_server *io);
 
 /*
@@ -177,8 +177,13 @@ BELL_API void bell_io_server_drain_spread(struct bell_io_server *io, uint32_t de
                                           uint32_t spread_ms);
 /* The same, all of them at once. */
 BELL_API void bell_io_server_drain(struct bell_io_server *io, uint32_t deadline_ms);
-/* Waits until all loops have ended. Not on a loop thread. */
-BELL_API void bell_io_server_wait(struct bell_io_server *io);
+/*
+ * Waits until all loops have ended. Not on a loop thread. BELL_OK when they were asked to (stop,
+ * drain), one of them at least; else why the first one could not go on, BELL_EIO: whoever was
+ * connected was dropped, and every on_close has run. Each such loop is logged. May be called again,
+ * and says the same.
+ */
+BELL_API bell_status bell_io_server_wait(struct bell_io_server *io);
 /* Drops everything, ends the loops, waits for them. Every on_close has run afterwards. Not on a
  * loop thread. */
 BELL_API void bell_io_server_stop(struct bell_io_server *io);

@@ -175,6 +175,7 @@ static void *loop_main(void *user)
         if (st != BELL_OK) {
             bell_log(BELL_LOG_ERROR, "loop cannot wait loop=%u status=%s", loop->index,
                      bell_status_name(st));
+            loop->failure = st;
             break;
         }
         bell_mailbox_drain(&loop->mailbox);

@@ -73,10 +73,11 @@ struct bell_loop {
     pthread_t thread;
     uint32_t index; /* of this loop in its server */
     atomic_bool must_stop;
-    bool is_running;   /* the thread was started and not yet joined */
-    uint64_t awake_ns; /* when the last wait ended */
-    uint32_t spin_us;  /* how long to look before sleeping at most, 0 = never; set before start */
-    bool spins;        /* the last wait was shorter than that */
+    bool is_running;     /* the thread was started and not yet joined */
+    bell_status failure; /* why it could not go on, BELL_OK = it could; before on_stop */
+    uint64_t awake_ns;   /* when the last wait ended */
+    uint32_t spin_us;    /* how long to look before sleeping at most, 0 = never; set before start */
+    bool spins;          /* the last wait was shorter than that */
     struct bell_loop_counters counters;
 };
 

@@ -237,7 +237,15 @@ bell_status bell_io_server_start(struct bell_io_server *io)
     return st;
 }
 
-void bell_io_server_wait(struct bell_io_server *io)
+/* Of loops that have ended: one that was asked to is enough for the server to be in order. */
+static bell_status why_ended(const struct bell_io_server *io)
+{
+    return atomic_load(&io->failed_loops) == io->loop_count
+               ? (bell_status)atomic_load(&io->first_failure)
+               : BELL_OK;
+}
+
+bell_status bell_io_server_wait(struct bell_io_server *io)
 {
     /* Who stops and who runs may both be here. */
     (void)pthread_mutex_lock(&io->wait_lock);
@@ -251,15 +259,13 @@ void bell_io_server_wait(struct bell_io_server *io)
         io->phase = BELL_IO_ENDED;
     }
     (void)pthread_mutex_unlock(&io->wait_lock);
+    return why_ended(io);
 }
 
 bell_status bell_io_server_run(struct bell_io_server *io)
 {
     bell_status st = bell_io_server_start(io);
-    if (st == BELL_OK) {
-        bell_io_server_wait(io);
-    }
-    return st;
+    return st == BELL_OK ? bell_io_server_wait(io) : st;
 }
 
 void bell_io_server_stop(struct bell_io_server *io)
@@ -267,7 +273,7 @@ void bell_io_server_stop(struct bell_io_server *io)
     for (uint32_t i = 0; i < io->loop_count; i++) {
         bell_loop_stop(&io->loops[i].loop);
     }
-    bell_io_server_wait(io);
+    (void)bell_io_server_wait(io);
 }
 
 uint32_t bell_io_server_threads(const struct bell_io_server *io)

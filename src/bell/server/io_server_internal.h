@@ -49,6 +49,8 @@ struct bell_io_server {
     pthread_mutex_t wait_lock; /* one thread joins the loops, others that wait too find it done */
     atomic_uint_fast64_t connection_count;  /* of all loops */
     atomic_uint_fast32_t accepting_loops;   /* whose listeners are not closed for good */
+    atomic_uint_fast32_t failed_loops;      /* that could not go on */
+    atomic_int first_failure;               /* bell_status: why the first of them has */
     atomic_uint_fast64_t drain_deadline_ms; /* when the nearest one is */
     atomic_uint_fast32_t drain_spread_ms;   /* what the first call wanted */
     atomic_bool has_drain_order;            /* somebody has called, and sets the spread */

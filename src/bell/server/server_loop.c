@@ -223,9 +223,21 @@ static void close_connection(struct bell_connection *c, void *user)
     }
 }
 
+/* Read by who has joined all loops. */
+static void note_failure(struct bell_server_loop *home)
+{
+    int none = BELL_OK;
+    if (home->loop.failure != BELL_OK) {
+        (void)atomic_compare_exchange_strong(&home->server->first_failure, &none,
+                                             (int)home->loop.failure);
+        atomic_fetch_add(&home->server->failed_loops, 1);
+    }
+}
+
 static void on_stop(void *user)
 {
     struct bell_server_loop *home = user;
+    note_failure(home);
     bell_timer_cancel(&home->loop.timers, &home->accept_timer);
     bell_handover_end(home);
     bell_drain_finish(home);
