@@ -95,42 +95,6 @@ static void composing_fails_cleanly_at_each_call(void **state)
     }
 }
 
-/* Nobody has asked for rings: without the first, which is only a try, the server does without. */
-static void composing_without_rings(void **state)
-{
-    static const struct {
-        fault_call call;
-        int error;
-        bell_status status; /* once the first ring could be had */
-    } ROWS[] = {
-        {CALL_RING_CREATE, ENOSYS, BELL_ENOTSUP}, {CALL_RING_CREATE, EPERM, BELL_ENOTSUP},
-        {CALL_RING_CREATE, ENOMEM, BELL_ENOMEM},  {CALL_RING_CREATE, EMFILE, BELL_ENOMEM},
-        {CALL_EVENTFD, EMFILE, BELL_EIO},         {CALL_EVENTFD, ENOMEM, BELL_EIO},
-    };
-    (void)state;
-    if (place_back_end() != BELL_IO_URING) {
-        skip();
-    }
-    int before = descriptors();
-    for (size_t i = 0; i < COUNT_OF(ROWS); i++) {
-        for (uint32_t nth = 1;; nth++) {
-            struct service s;
-            const fault f = {ROWS[i].call, ROWS[i].error, nth, 1, 1, true};
-            faults_begin(&f);
-            bell_status st = app_compose(&s);
-            bool failed = faults_end() > 0;
-            assert_int_equal(st, failed && nth > 1 ? ROWS[i].status : BELL_OK);
-            assert_true(st != BELL_OK || app_talk(&s));
-            service_finish(&s);
-            assert_int_equal(descriptors(), before);
-            if (!failed) {
-                assert_true(nth > 1);
-                break;
-            }
-        }
-    }
-}
-
 static void without_any_ring_it_says_so_only_to_who_asked(void **state)
 {
     const fault f = {CALL_RING_CREATE, EPERM, 1, FOR_EVER, 1, true};
@@ -472,7 +436,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(composing_fails_cleanly_at_each_call),
-        cmocka_unit_test(composing_without_rings),
         cmocka_unit_test(composing_without_buffers_of_one_kind),
         cmocka_unit_test(without_any_ring_it_says_so_only_to_who_asked),
         cmocka_unit_test(a_session_fails_cleanly_at_each_call_and_the_next_one_works),

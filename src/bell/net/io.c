@@ -99,6 +99,11 @@ bell_status bell_io_choose(bell_io_back_end wanted, bell_io_back_end *out)
     return BELL_OK;
 }
 
+bool bell_io_is_free(bell_io_back_end wanted)
+{
+    return wanted == BELL_IO_AUTO && from_environment() == BELL_IO_AUTO;
+}
+
 bell_status bell_io_create(bell_io_back_end back_end, const bell_io_events *events, void *user,
                            struct bell_io **out)
 {

@@ -80,6 +80,9 @@ struct bell_io_base {
  * BELL_ENOTSUP: io_uring was asked for and the kernel or this build does not have it.
  */
 BELL_NODISCARD bell_status bell_io_choose(bell_io_back_end wanted, bell_io_back_end *out);
+/* Has neither the caller, by wanted, nor the environment asked for a back end? Then io_uring that
+ * fails later than in bell_io_choose is a reason to take BELL_IO_EPOLL. */
+bool bell_io_is_free(bell_io_back_end wanted);
 /* Copies events. back_end: as chosen. BELL_ENOMEM, BELL_EIO, BELL_ENOTSUP. */
 BELL_NODISCARD bell_status bell_io_create(bell_io_back_end back_end, const bell_io_events *events,
                                           void *user, struct bell_io **out);

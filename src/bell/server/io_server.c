@@ -69,6 +69,52 @@ static void loops_finish(struct bell_io_server *io)
         bell_slab_finish(home);
     }
     bell_mem_free(io->loops);
+    io->loops = NULL;
+    io->loop_count = 0;
+}
+
+static bell_status loops_create(struct bell_io_server *io, uint32_t count,
+                                bell_io_back_end back_end)
+{
+    io->loops = bell_mem_zalloc_array(count, sizeof *io->loops);
+    if (io->loops == NULL) {
+        return BELL_ENOMEM;
+    }
+    for (; io->loop_count < count; io->loop_count++) {
+        struct bell_server_loop *home = &io->loops[io->loop_count];
+        home->server = io;
+        bell_client_slab_init(&home->clients);
+        bell_status st =
+            bell_loop_init(&home->loop, io->loop_count, back_end, &bell_server_loop_events, home);
+        if (st != BELL_OK) {
+            bell_client_slab_finish(&home->clients);
+            return st;
+        }
+        home->loop.spin_us = io->options.spin_us;
+    }
+    return BELL_OK;
+}
+
+/*
+ * A first ring, tried by bell_io_choose, does not mean that there is memory, and are descriptors,
+ * for one per loop. Who did not ask for rings gets epoll then, for all loops: they shall behave the
+ * same. There is no way back. On failure loops_finish is due.
+ */
+static bell_status loops_create_somehow(struct bell_io_server *io, uint32_t count,
+                                        bell_io_back_end back_end)
+{
+    bell_io_back_end wanted = io->options.back_end;
+    io->options.back_end = back_end;
+    bell_status st = loops_create(io, count, back_end);
+    if (st == BELL_OK || back_end != BELL_IO_URING || !bell_io_is_free(wanted)) {
+        return st;
+    }
+    bell_log(BELL_LOG_WARN,
+             "no io_uring for all loops, so epoll loops=%" PRIu32 " of=%" PRIu32 " status=%s",
+             io->loop_count, count, bell_status_name(st));
+    loops_finish(io);
+    io->options.back_end = BELL_IO_EPOLL;
+    return loops_create(io, count, BELL_IO_EPOLL);
 }
 
 bell_status bell_io_server_create_sized(struct bell_http_server *http,
@@ -113,28 +159,14 @@ bell_status bell_io_server_create_sized(struct bell_http_server *http,
     if (st != BELL_OK) {
         goto free_io;
     }
-    st = BELL_ENOMEM;
-    io->loops = bell_mem_zalloc_array(count, sizeof *io->loops);
-    if (io->loops == NULL) {
-        goto free_io;
+    st = loops_create_somehow(io, count, back_end);
+    if (st == BELL_OK && http != NULL) {
+        st = bell_http_server_bind(http, io);
     }
-    for (; io->loop_count < count; io->loop_count++) {
-        struct bell_server_loop *home = &io->loops[io->loop_count];
-        home->server = io;
-        bell_client_slab_init(&home->clients);
-        st = bell_loop_init(&home->loop, io->loop_count, back_end, &bell_server_loop_events, home);
-        if (st != BELL_OK) {
-            bell_client_slab_finish(&home->clients);
-            goto finish_loops;
-        }
-        home->loop.spin_us = o->spin_us;
-    }
-    st = http == NULL ? BELL_OK : bell_http_server_bind(http, io);
     if (st != BELL_OK) {
         goto finish_loops;
     }
     io->descriptor_limit = bell_sock_raise_limit();
-    io->options.back_end = back_end;
     *out = io;
     return BELL_OK;
 
