@@ -54,6 +54,8 @@ def kinds(build: pathlib.Path):
         Kind("raw-uring", "bare WebSocket, io_uring", raw_uring, {"echo", "relay"}, back_end="uring"),
         Kind("bell-epoll", "libbell, epoll", bell, bell_modes, {"BELL_IO": "epoll"}, "epoll"),
         Kind("bell-uring", "libbell, io_uring", bell, bell_modes, {"BELL_IO": "uring"}, "uring"),
+        Kind("bell-uring-old", "libbell, io_uring as before Linux 6.12", bell, bell_modes,
+             {"BELL_IO": "uring", "BELL_URING_WITHOUT": "incremental"}, "uring"),
         Kind("lws", "libwebsockets", [programs / "ws" / "peer-lws", *port], {"echo", "relay", "deflate"}),
         Kind("ws", "ws on Node.js", ["node", ROOT / "bench" / "ws" / "peer_ws.mjs", *port],
              {"echo", "relay", "deflate"}),

@@ -124,6 +124,36 @@ static bool is_passing(int error)
     return error == ENOBUFS || error == ECANCELED || error == EINTR || error == EAGAIN;
 }
 
+/* Which buffers suit what this stream receives, seen from its last receive? */
+static bool suits_large(struct bell_uring_slot *s, int res)
+{
+    if (!s->is_large) {
+        return s->wants_large || res == SMALL_BUFFER_BYTES; /* filled: there is more of it */
+    }
+    if (res == -ENOBUFS) {
+        return false; /* too many want them; small ones are better than to wait again and again */
+    }
+    if (res > SMALL_BUFFER_BYTES) {
+        s->short_receives = 0;
+    } else if (res > 0 && s->short_receives == LARGE_PATIENCE - 1) {
+        return false;
+    } else if (res > 0) {
+        s->short_receives++;
+    }
+    return s->wants_large;
+}
+
+/* What is armed ends, if the stream is better off with the other group; it is armed there then. */
+static void change_group(struct bell_io *io, struct bell_uring_slot *s, int res)
+{
+    bool wanted = s->wants_large;
+    s->wants_large = suits_large(s, res);
+    if (s->wants_large != wanted && s->is_armed && bell_uring_handle_of(s)->is_receiving &&
+        bell_uring_cancel(io, bell_uring_shot_of(s), s) != BELL_OK) {
+        s->wants_large = wanted; /* perhaps after its next receive */
+    }
+}
+
 static void on_receive(struct bell_io *io, const struct io_uring_cqe *cqe)
 {
     struct bell_uring_slot *s = bell_uring_slot_of(io, cqe->user_data);
@@ -139,6 +169,9 @@ static void on_receive(struct bell_io *io, const struct io_uring_cqe *cqe)
     s = bell_uring_slot_of(io, cqe->user_data);
     if (s == NULL) {
         return;
+    }
+    if (bell_uring_has_large(io)) {
+        change_group(io, s, cqe->res);
     }
     if (cqe->res <= 0 && !is_passing(-cqe->res)) {
         received_end(io, s, cqe->res);
@@ -301,6 +334,7 @@ void bell_uring_on_completion(struct bell_io *io, const struct io_uring_cqe *cqe
         on_accept(io, cqe);
         break;
     case OP_RECEIVE:
+    case OP_RECEIVE_LARGE:
         on_receive(io, cqe);
         break;
     case OP_WATCH:

@@ -8,6 +8,7 @@
 
 #include "bell/net/io_ops.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <liburing.h>
 #include <pthread.h>
@@ -16,21 +17,34 @@ enum {
     SUBMISSIONS = 1024,
     COMPLETIONS = 8192,
     GATHERS = 64, /* sends of several pieces in one submission; more submit earlier */
-    BUFFER_GROUP = 0,
     CHUNK_SLOTS = 256,
     NO_SLOT = (1 << 27) - 1,
 };
 
 /*
- * Buffers that are used up piece by piece (Linux 6.12): a few large ones, since the ring walks
- * through all of its memory, and large messages come in one piece. Elsewhere each receive takes a
- * whole one.
+ * Buffers that are used up piece by piece (Linux 6.12): a few, since the ring walks through all of
+ * its memory, and large, so that large messages come in one piece.
+ *
+ * Elsewhere each receive takes a whole one, and there are two rings: many small buffers, from which
+ * every stream receives at first, and a few large ones for those that have filled a small one. Such
+ * a stream goes back when LARGE_PATIENCE receives in a row would have fitted into a small one, or
+ * when all large ones are in use.
  */
 enum {
-    LARGE_BUFFERS = 4,
-    LARGE_BUFFER_BYTES = 256 * 1024,
+    PIECEWISE_BUFFERS = 4,
+    PIECEWISE_BUFFER_BYTES = 256 * 1024,
     SMALL_BUFFERS = 256,
-    SMALL_BUFFER_BYTES = 16 * 1024,
+    SMALL_BUFFER_BYTES = 8 * 1024,
+    LARGE_BUFFERS = 8,
+    LARGE_BUFFER_BYTES = 128 * 1024,
+    LARGE_PATIENCE = 4,
+};
+
+/* Which buffers; also the kernel's number of their group. */
+enum bell_uring_group {
+    GROUP_COMMON, /* used up piece by piece, or small */
+    GROUP_LARGE,  /* where the others are small */
+    GROUPS,
 };
 
 /* Newer than the headers of Debian 12. */
@@ -43,6 +57,7 @@ enum bell_uring_operation {
     OP_WAKE,
     OP_ACCEPT,
     OP_RECEIVE,
+    OP_RECEIVE_LARGE, /* from GROUP_LARGE */
     OP_WATCH,
     OP_SEND,
     OP_POLL,
@@ -76,7 +91,22 @@ struct bell_uring_slot {
     bool is_send_watched : 1; /* a poll that goes on tells when the socket takes bytes */
     bool has_end : 1;         /* the peer's end came while receiving was stopped */
     bool has_held : 1;
-    uint32_t next; /* while listed, or while free and not listed */
+    uint32_t next : SLOT_BITS;   /* while listed, or while free and not listed */
+    bool is_large : 1;           /* what is armed receives from GROUP_LARGE */
+    bool wants_large : 1;        /* the same of what is armed next */
+    uint32_t short_receives : 2; /* in a row, from GROUP_LARGE, that would have fitted elsewhere */
+};
+static_assert(sizeof(struct bell_uring_slot) == 16, "there is one per connection");
+static_assert(LARGE_PATIENCE <= 4, "short_receives counts up to the one before");
+
+/* The buffers of one group, all of the same size; see io_uring_setup_buf_ring(3). */
+struct bell_uring_buffers {
+    void *ring_room;                /* (owned) NULL when there is no such group */
+    struct io_uring_buf_ring *ring; /* in there, at the beginning of a page */
+    char *bytes;                    /* (owned) count of buffer_bytes */
+    size_t *offsets;                /* (owned) of each buffer: where the next piece begins */
+    uint32_t count;
+    uint32_t buffer_bytes;
 };
 
 /* A send of several pieces; the kernel reads it at submission. */
@@ -88,13 +118,7 @@ struct bell_uring_gather {
 struct bell_io {
     struct bell_io_base base; /* first */
     struct io_uring ring;
-    void *buffer_ring_room;                /* (owned) */
-    struct io_uring_buf_ring *buffer_ring; /* in there, at the beginning of a page */
-    char *buffers;                         /* (owned) buffer_count of buffer_bytes */
-    size_t *offsets;                       /* (owned) of each buffer: where the next piece begins */
-    uint32_t buffer_count;
-    uint32_t buffer_bytes;
-    bool is_incremental;
+    struct bell_uring_buffers buffers[GROUPS];
     bool is_enabled;
     bool is_wake_armed;
     bool must_not_wait; /* sends are queued, or something is listed */
@@ -148,7 +172,9 @@ static inline struct bell_uring_slot *bell_uring_slot_of(struct bell_io *io, uin
 /* The kind of the operation that goes on until stopped. */
 static inline enum bell_uring_operation bell_uring_shot_of(const struct bell_uring_slot *s)
 {
-    return bell_uring_handle_of(s)->kind == BELL_IO_LISTENER ? OP_ACCEPT : OP_RECEIVE;
+    return bell_uring_handle_of(s)->kind == BELL_IO_LISTENER ? OP_ACCEPT
+           : s->is_large                                     ? OP_RECEIVE_LARGE
+                                                             : OP_RECEIVE;
 }
 
 /* A slot for a handle. BELL_ENOMEM. */
@@ -214,8 +240,13 @@ void bell_uring_held_drop(struct bell_uring_slot *s);
 BELL_NODISCARD bell_status bell_uring_buffers_create(struct bell_io *io);
 /* After the ring has gone. */
 void bell_uring_buffers_free(struct bell_io *io);
+/* Does a stream choose between the groups? */
+static inline bool bell_uring_has_large(const struct bell_io *io)
+{
+    return io->buffers[GROUP_LARGE].ring_room != NULL;
+}
 /* Where the bytes of this completion are. */
-char *bell_uring_buffer_bytes(const struct bell_io *io, const struct io_uring_cqe *cqe);
+char *bell_uring_buffer_bytes(struct bell_io *io, const struct io_uring_cqe *cqe);
 /* The bytes of this completion have been used. */
 void bell_uring_buffer_used(struct bell_io *io, const struct io_uring_cqe *cqe);
 

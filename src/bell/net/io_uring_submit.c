@@ -50,7 +50,7 @@ bell_status bell_uring_slot_take(struct bell_io *io, struct bell_io_handle *h)
 
 static void to_free(struct bell_io *io, uint32_t slot)
 {
-    bell_uring_slot_at(io, slot)->next = io->free_slot;
+    bell_uring_slot_at(io, slot)->next = io->free_slot & NO_SLOT;
     io->free_slot = slot;
 }
 
@@ -83,7 +83,7 @@ void bell_uring_list(struct bell_io *io, struct bell_uring_slot *s)
 {
     if (!s->is_listed) {
         s->is_listed = true;
-        s->next = io->listed;
+        s->next = io->listed & NO_SLOT;
         io->listed = bell_uring_handle_of(s)->slot;
         io->must_not_wait = true;
     }
@@ -122,8 +122,10 @@ bell_status bell_uring_arm(struct bell_io *io, struct bell_uring_slot *s)
     } else {
         io_uring_prep_recv_multishot(sqe, bell_uring_handle_of(s)->fd, NULL, 0, 0);
         sqe->flags |= IOSQE_BUFFER_SELECT;
-        sqe->buf_group = BUFFER_GROUP;
-        io_uring_sqe_set_data64(sqe, bell_uring_user_data(OP_RECEIVE, s));
+        s->is_large = s->wants_large;
+        s->short_receives = 0;
+        sqe->buf_group = s->is_large ? GROUP_LARGE : GROUP_COMMON;
+        io_uring_sqe_set_data64(sqe, bell_uring_user_data(bell_uring_shot_of(s), s));
     }
     s->is_armed = true;
     return BELL_OK;
