@@ -23,6 +23,13 @@
 #define BELL_AVX2
 #define BELL_HAS_AVX2() false
 #endif
+/*
+ * Where it is defined there may be SHA instructions, and functions with it use them. Tests define
+ * BELL_WITHOUT_SHA to reach what other processors do.
+ */
+#if defined(__x86_64__) && !defined(BELL_WITHOUT_SHA)
+#define BELL_SHA __attribute__((target("sha,ssse3")))
+#endif
 /* The struct that holds this member: for intrusive lists and callbacks given a member's address. */
 #define BELL_CONTAINER_OF(ptr, type, member)                                                       \
     ((type *)(void *)((char *)(ptr)-offsetof(type, member)))

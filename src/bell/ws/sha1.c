@@ -3,8 +3,14 @@
 #include "base/compiler.h"
 #include "base/num.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
+#ifdef BELL_SHA
+#include <cpuid.h>
+#include <immintrin.h>
+#include <stdatomic.h>
+#endif
 
 enum { BLOCK_BYTES = 64, ROUNDS = 80, LENGTH_AT = BLOCK_BYTES - 8, WORDS = 5 };
 
@@ -65,7 +71,7 @@ BELL_INLINE void do_quarter(unsigned quarter, const uint32_t *w, uint32_t v[WORD
 }
 
 /* Section 6.1.2. */
-static void take_block(struct sha1 *s)
+static void take_block_anyhow(struct sha1 *s)
 {
     uint32_t w[ROUNDS];
     for (size_t t = 0; t < 16; t++) {
@@ -85,6 +91,91 @@ static void take_block(struct sha1 *s)
         s->h[i] += v[i];
     }
 }
+
+#ifdef BELL_SHA
+enum { LANES = 4, GROUPS = ROUNDS / LANES };
+
+/* Does the processor have the instructions? Asked once: in a virtual machine that takes long. */
+static bool has_sha(void)
+{
+    enum { NOT_KNOWN, NO, YES };
+    static atomic_int known;
+    int is_there = atomic_load_explicit(&known, memory_order_relaxed); /* the same whoever asks */
+    if (is_there == NOT_KNOWN) {
+        unsigned a;
+        unsigned b = 0;
+        unsigned c;
+        unsigned d;
+        bool is_told = __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0;
+        is_there = is_told && (b & bit_SHA) != 0 && __builtin_cpu_supports("ssse3") ? YES : NO;
+        atomic_store_explicit(&known, is_there, memory_order_relaxed);
+    }
+    return is_there == YES;
+}
+
+/* Four rounds; words has w, and e in its highest lane. */
+BELL_SHA static __m128i do_group(size_t group, __m128i abcd, __m128i words)
+{
+    switch (group / (GROUPS / 4)) { /* an instruction for each quarter */
+    case 0:
+        return _mm_sha1rnds4_epu32(abcd, words, 0);
+    case 1:
+        return _mm_sha1rnds4_epu32(abcd, words, 1);
+    case 2:
+        return _mm_sha1rnds4_epu32(abcd, words, 2);
+    default:
+        return _mm_sha1rnds4_epu32(abcd, words, 3);
+    }
+}
+
+/* The same as take_block_anyhow, with four words in a register, the first in the highest lane. */
+BELL_SHA static void take_block_x86(struct sha1 *s)
+{
+    const __m128i reversed = _mm_set_epi64x(0x0001020304050607, 0x08090a0b0c0d0e0f);
+    __m128i w[LANES];
+    for (size_t i = 0; i < LANES; i++) {
+        const __m128i *from = (const void *)(s->block + i * sizeof *from);
+        w[i] = _mm_shuffle_epi8(_mm_loadu_si128(from), reversed);
+    }
+    uint32_t h[LANES] = {s->h[3], s->h[2], s->h[1], s->h[0]};
+    const __m128i abcd_before = _mm_loadu_si128((const __m128i *)(const void *)h);
+    __m128i abcd = abcd_before;
+    __m128i last = _mm_set_epi32((int)s->h[4], 0, 0, 0);
+    const __m128i e_before = last;
+    for (size_t group = 0; group < GROUPS; group++) {
+        __m128i *now = &w[group % LANES];
+        /* After the first group e is what a was before the last one, turned. */
+        __m128i words = group == 0 ? _mm_add_epi32(last, *now) : _mm_sha1nexte_epu32(last, *now);
+        last = abcd;
+        abcd = do_group(group, abcd, words);
+        __m128i next = _mm_sha1msg1_epu32(*now, w[(group + 1) % LANES]);
+        next = _mm_xor_si128(next, w[(group + 2) % LANES]);
+        *now = _mm_sha1msg2_epu32(next, w[(group + 3) % LANES]);
+    }
+    abcd = _mm_add_epi32(abcd, abcd_before);
+    last = _mm_sha1nexte_epu32(last, e_before);
+    _mm_storeu_si128((__m128i *)(void *)h, abcd);
+    for (size_t i = 0; i < LANES; i++) {
+        s->h[i] = h[LANES - 1 - i];
+    }
+    _mm_storeu_si128((__m128i *)(void *)h, last);
+    s->h[4] = h[LANES - 1];
+}
+
+static void take_block(struct sha1 *s)
+{
+    if (has_sha()) {
+        take_block_x86(s);
+    } else {
+        take_block_anyhow(s);
+    }
+}
+#else
+static void take_block(struct sha1 *s)
+{
+    take_block_anyhow(s);
+}
+#endif
 
 static void take(struct sha1 *s, const void *bytes, size_t n)
 {
