@@ -74,7 +74,11 @@ static bool path_take(struct target_path *path, bell_slice source, size_t *at)
     return true;
 }
 
-/* source begins with "/". false when it holds what no path may hold. */
+/*
+ * source begins with "/". false when it holds what no path may hold. RFC 9112 section 3.2 asks for
+ * 400 where the request line is no valid one; "[", "]", "^" and "|" are let through all the same,
+ * since browsers send them as they are (WHATWG URL, path percent-encode set; "^" until 2023).
+ */
 static bool path_read(bell_slice source, char *room, bell_slice *out)
 {
     struct target_path path = {.p = room, .n = 1, .segment = 1};
@@ -98,7 +102,8 @@ static bool path_read(bell_slice source, char *room, bell_slice *out)
     return true;
 }
 
-/* Splits "path?query"; the query keeps its escapes but must be made of URI characters. */
+/* Splits "path?query"; the query keeps its escapes but must be made of URI characters, and of what
+ * browsers leave as it is there (WHATWG URL, query percent-encode set): [ \ ] ^ ` { | } */
 static bool target_split_query(bell_slice text, bell_slice *path, bell_slice *query)
 {
     const char *mark = text.n > 0 ? memchr(text.p, '?', text.n) : NULL;

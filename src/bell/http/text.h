@@ -20,7 +20,8 @@ typedef enum {
     BELL_HTTP_VCHAR = 4, /* visible ASCII */
     BELL_HTTP_URI = 8,   /* VCHAR but for those no user agent leaves unescaped: " # < > */
     BELL_HTTP_HOST = 16, /* unreserved (RFC 3986 section 2.3) */
-    BELL_HTTP_PATH = 32, /* URI but for percent, "/" and the backslash */
+    BELL_HTTP_PATH = 32, /* URI but for percent, "/", the backslash, and what no user agent leaves
+                            unescaped in a path, though some do in a query: ` { } */
 } bell_http_char_class;
 
 extern const uint8_t bell_http_char_classes[256];

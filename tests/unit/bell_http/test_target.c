@@ -48,8 +48,9 @@ static void decodes_paths(void **state)
         {"/a+b", "/a+b"},
         {"/%3f%23", "/?#"},
         {"/a;b=c,d:e@f!$&'()*", "/a;b=c,d:e@f!$&'()*"},
-        {"/^`{|}", "/^`{|}"}, /* browsers send them as they are */
-        {"/%2541", "/%41"},   /* decoded once, not twice */
+        {"/[^|]", "/[^|]"}, /* browsers send them as they are */
+        {"/%60%7b%7D%5E%22%3c%3E", "/`{}^\"<>"},
+        {"/%2541", "/%41"}, /* decoded once, not twice */
         {"/?a/../b", "/"},
     };
     for (size_t i = 0; i < BELL_ARRAY_LEN(CASES); i++) {
@@ -68,6 +69,28 @@ static void refuses_what_no_path_may_hold(void **state)
     };
     for (size_t i = 0; i < BELL_ARRAY_LEN(CASES); i++) {
         assert_path(CASES[i], NULL);
+    }
+}
+
+/*
+ * RFC 9112 section 3.2: what is no URI gets 400, but for what browsers send as it is (WHATWG URL,
+ * the percent-encode sets of path and query). Backslash, "/", "?" and "%" have a meaning.
+ */
+static void takes_only_bytes_that_user_agents_leave_unescaped(void **state)
+{
+    (void)state;
+    for (int c = 1; c < 256; c++) {
+        char path[] = {'/', 'a', (char)c, 'b', '\0'};
+        char query[] = {'/', '?', (char)c, '\0'};
+        bool is_visible = c > 0x20 && c < 0x7f;
+        bool in_path = is_visible && strchr("\"#<>`{}\\%", c) == NULL;
+        bool in_query = is_visible && strchr("\"#<>", c) == NULL;
+        bell_http_target t;
+        char *room;
+        assert_int_equal(read_target("GET", path, &t, &room), in_path ? 0 : 400);
+        free(room);
+        assert_int_equal(read_target("GET", query, &t, &room), in_query ? 0 : 400);
+        free(room);
     }
 }
 
@@ -290,6 +313,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(decodes_paths),
         cmocka_unit_test(refuses_what_no_path_may_hold),
+        cmocka_unit_test(takes_only_bytes_that_user_agents_leave_unescaped),
         cmocka_unit_test(removes_dot_segments_and_never_escapes),
         cmocka_unit_test(keeps_the_query_as_it_came),
         cmocka_unit_test(accepts_the_absolute_form),

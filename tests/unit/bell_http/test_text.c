@@ -30,7 +30,7 @@ static void classifies_every_byte_as_the_rfc_does(void **state)
         assert_int_equal(bell_http_char_is(c, BELL_HTTP_URI),
                          i > 0x20 && i < 0x7f && strchr("\"#<>", i) == NULL);
         assert_int_equal(bell_http_char_is(c, BELL_HTTP_PATH),
-                         i > 0x20 && i < 0x7f && strchr("\"#<>%/\\", i) == NULL);
+                         i > 0x20 && i < 0x7f && strchr("\"#<>%/\\`{}", i) == NULL);
         bool is_unreserved = (i >= '0' && i <= '9') || (i >= 'a' && i <= 'z') ||
                              (i >= 'A' && i <= 'Z') ||
                              (i > 0 && i < 0x80 && strchr("-._~", i) != NULL);
