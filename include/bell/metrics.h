@@ -75,8 +75,8 @@ BELL_API uint64_t bell_metrics_closes(const struct bell_ws_server *ws, bell_clos
 
 /*
  * Names a topic whose numbers are kept; a server may have topics without number, so none is unless
- * it is named. Only before start. Naming it twice is fine. BELL_ELIMIT over 32, or no name of a
- * topic; BELL_ESTATE after start; BELL_ENOMEM.
+ * it is named. Only before start. Naming it twice is fine. BELL_EINVAL a bad name (of 0
+ * or over 255 bytes); BELL_ELIMIT over 32; BELL_ESTATE after start; BELL_ENOMEM.
  */
 BELL_NODISCARD BELL_API bell_status bell_metrics_name_topic(struct bell_ws_server *ws,
                                                             bell_slice topic);

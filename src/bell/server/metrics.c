@@ -125,7 +125,7 @@ bell_status bell_metrics_name_topic(struct bell_ws_server *ws, bell_slice topic)
         return BELL_ESTATE;
     }
     if (!bell_topic_is_name(topic)) {
-        return BELL_ELIMIT;
+        return BELL_EINVAL;
     }
     uint64_t hash = bell_topic_hash(topic);
     size_t index = bell_metrics_find_topic(ws, hash);

@@ -213,7 +213,7 @@ bell_status bell_topic_subscribe(struct bell_topic_table *table, struct bell_top
                                  void *subscriber, bell_slice name, bool *joined)
 {
     if (!bell_topic_is_name(name)) {
-        return BELL_ELIMIT;
+        return BELL_EINVAL;
     }
     uint64_t hash = bell_topic_hash(name);
     struct bell_topic *topic = find(table, name, hash);

@@ -49,7 +49,8 @@ uint64_t bell_topic_hash(bell_slice name);
 
 /*
  * Joins a topic; being in it already is BELL_OK. The list must not move while it is in topics.
- * *joined tells whether it is new. BELL_ELIMIT (name, or too many topics), BELL_ENOMEM.
+ * *joined tells whether it is new. BELL_EINVAL (no name), BELL_ELIMIT (too many topics),
+ * BELL_ENOMEM.
  */
 BELL_NODISCARD bell_status bell_topic_subscribe(struct bell_topic_table *table,
                                                 struct bell_topic_list *list, void *subscriber,

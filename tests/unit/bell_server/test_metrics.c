@@ -273,6 +273,8 @@ static void named_topics_are_counted(void **state)
 static void thirty_two_topics_and_no_more(void **state)
 {
     (void)state;
+    enum { LONGEST = 255 };
+    char longest[LONGEST + 1];
     struct service s;
     make(&s);
     for (int i = 0; i < 32; i++) {
@@ -282,7 +284,11 @@ static void thirty_two_topics_and_no_more(void **state)
     }
     assert_int_equal(bell_metrics_name_topic(s.ws, BELL_LIT("topic 31")), BELL_OK);
     assert_int_equal(bell_metrics_name_topic(s.ws, BELL_LIT("one more")), BELL_ELIMIT);
-    assert_int_equal(bell_metrics_name_topic(s.ws, BELL_LIT("")), BELL_ELIMIT);
+    memset(longest, 'n', sizeof longest);
+    assert_int_equal(bell_metrics_name_topic(s.ws, BELL_LIT("")), BELL_EINVAL);
+    assert_int_equal(bell_metrics_name_topic(s.ws, bell_slice_make(longest, LONGEST)), BELL_ELIMIT);
+    assert_int_equal(bell_metrics_name_topic(s.ws, bell_slice_make(longest, LONGEST + 1)),
+                     BELL_EINVAL);
     bell_http_server_destroy(s.http);
     bell_ws_server_destroy(s.ws);
     assert_int_equal(bell_mem_live(), 0);
