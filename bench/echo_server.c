@@ -1,23 +1,6 @@
 /*
  * Echo server for conformance and load tests: sends every message back with its type, at any path.
- *
- *     echo-server [--listen ADDRESS]… [--threads N] [--max-message BYTES] [--subprotocol NAME]
- *                 [--handshake-timeout SECONDS] [--static DIR] [--relay] [--io uring|epoll]
- *                 [--deflate] [--deflate-takeover] [--deflate-window BITS] [--deflate-level N]
- *                 [--deflate-threshold BYTES]
- *                 [--trusted-proxy NETWORK] [--proxy-protocol] [--hand-over PATH] [--spread MS]
- *                 [--spin US]
- *                 [--tls-cert FILE --tls-key FILE]… [--tls-min 1.2|1.3] [--listen-plain ADDRESS]
- *                 [--publish TOKEN]
- *
- * --hand-over: takes the listening sockets of the one that runs with the same PATH, which then
- * ends, closing its WebSockets over --spread milliseconds. ADDRESS is ADDR:PORT, unix:PATH, or
- * systemd for the sockets that systemd has passed.
- *
- * A value may also stand behind a "=". --deflate turns permessage-deflate on as the library does by
- * default; the others, which change that, turn it on too. --tls-cert and --tls-key belong together
- * in their order; with them --listen speaks TLS, and SIGHUP reads their files anew. --publish:
- * everybody subscribes to "news", and a POST to /publish with the token publishes there.
+ * HELP tells its options.
  */
 #include <bell/bell.h>
 
@@ -116,10 +99,32 @@ static void subscribe(struct bell_ws_server *ws, bell_conn conn,
     }
 }
 
+static const char HELP[] =
+    "usage: echo-server [--listen ADDRESS]... [--threads N] [--max-message BYTES]\n"
+    "                   [--subprotocol NAME]... [--handshake-timeout SECONDS] [--static DIR]\n"
+    "                   [--relay] [--io uring|epoll] [--deflate] [--deflate-takeover]\n"
+    "                   [--deflate-window BITS] [--deflate-level N] [--deflate-threshold BYTES]\n"
+    "                   [--trusted-proxy NETWORK]... [--proxy-protocol] [--hand-over PATH]\n"
+    "                   [--spread MS] [--spin US] [--tls-cert FILE --tls-key FILE]...\n"
+    "                   [--tls-min 1.2|1.3] [--listen-plain ADDRESS] [--publish TOKEN]\n"
+    "\n"
+    "ADDRESS is ADDR:PORT, unix:PATH, or systemd for the sockets that systemd has passed. A value\n"
+    "may also stand behind a \"=\".\n"
+    "\n"
+    "--deflate turns permessage-deflate on as the library does by default; the others, which\n"
+    "change that, turn it on too. --hand-over takes the listening sockets of the one that runs "
+    "with\n"
+    "the same PATH, which then ends, closing its WebSockets over --spread milliseconds. "
+    "--tls-cert\n"
+    "and --tls-key belong together in their order; with them --listen speaks TLS, and SIGHUP "
+    "reads\n"
+    "their files anew. --publish: everybody subscribes to \"news\", and a POST to /publish with "
+    "the\n"
+    "token publishes there.\n";
+
 static int usage(const char *problem, const char *what)
 {
-    (void)fprintf(stderr, "echo-server: %s %s (see the head of bench/echo_server.c)\n", problem,
-                  what);
+    (void)fprintf(stderr, "echo-server: %s %s (see --help)\n", problem, what);
     return USAGE_STATUS;
 }
 
@@ -415,6 +420,9 @@ int main(int argc, char **argv)
     bell_ws_options defaults;
     bell_ws_options_init(&defaults);
     s.deflate = defaults.deflate;
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        return fputs(HELP, stdout) == EOF || fflush(stdout) != 0 ? 1 : 0;
+    }
     int status = settings_parse(&s, argc, argv);
     struct bell_tls *tls = NULL;
     if (status == 0) {

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { before, describe, test } from "node:test";
@@ -229,6 +229,22 @@ COMPRESSED);
 notices("a_message_that_is_not_compressed", { ...DEFLATE, echo: (frame) => serverFrame(TEXT, inflated(frame)) },
     /not compressed/, COMPRESSED);
 notices("a_server_that_does_not_compress", {}, /does not compress/, COMPRESSED);
+
+test("the_echo_server_tells_its_options", async () => {
+    const program = join(BUILD, "bench/echo-server");
+    const help = await run(program, ["--help"]);
+    assert.equal(help.status, 0);
+    assert.equal(help.err, "");
+    // What it tells is what it takes, and the other way round.
+    const source = readFileSync(join(ROOT, "bench/echo_server.c"), "utf8");
+    const taken = new Set([...source.matchAll(/strcmp\(name, "(--[a-z-]+)"\)/g)].map(([, name]) => name));
+    const told = new Set(help.out.slice(0, help.out.indexOf("\n\n")).match(/--[a-z-]+/g));
+    assert.deepEqual([...told].sort(), [...taken].sort());
+    const bad = await run(program, ["--no-such"]);
+    assert.equal(bad.status, 2);
+    assert.equal(bad.out, "");
+    assert.match(bad.err, /--no-such.*--help/);
+});
 
 test("million_opens_many_and_broadcasts_to_all", async (t) => {
     const program = join(BUILD, "bench/ws/million");
