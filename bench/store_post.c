@@ -18,7 +18,7 @@
 #include "desk/domain/site.h"
 #include "desk/domain/visitor.h"
 #include "desk/store/store.h"
-#include "desk/work/work.h"
+#include "desk/work/threads.h"
 
 #include <dirent.h>
 #include <inttypes.h>

@@ -16,7 +16,7 @@
 #include "desk/gateway/gateway.h"
 #include "desk/store/db.h"
 #include "desk/store/store.h"
-#include "desk/work/work.h"
+#include "desk/work/threads.h"
 
 #include <stdlib.h>
 #include <string.h>

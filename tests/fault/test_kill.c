@@ -11,7 +11,7 @@
 #include "desk.h"
 #include "desk/bus/bus.h"
 #include "desk/domain/conversation.h"
-#include "desk/work/work.h"
+#include "desk/work/threads.h"
 
 #include <setjmp.h>
 #include <signal.h>

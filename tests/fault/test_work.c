@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "desk.h"
 #include "desk/bus/bus.h"
-#include "desk/work/work.h"
+#include "desk/work/threads.h"
 
 #include <pthread.h>
 #include <setjmp.h>

@@ -16,7 +16,7 @@
 #include "desk/domain/login.h"
 #include "desk/proto/decode.h"
 #include "desk/proto/types.h"
-#include "desk/work/work.h"
+#include "desk/work/threads.h"
 
 #include <stdbool.h>
 

@@ -7,7 +7,7 @@
 #include "base/buf.h"
 #include "bell/status.h"
 #include "desk/gateway/gateway.h"
-#include "desk/work/work.h"
+#include "desk/work/threads.h"
 
 #include <stdint.h>
 

@@ -3,8 +3,8 @@
  *
  * This is the local bus: subscribers of this process. A batch is one command's events in the
  * order in which they happened; batches come in the order of their commits. Delivery is a plain
- * call, made before bus_publish returns, on the publishing thread: work's announcer (see work.h).
- * Subscribers copy what they keep, must not block and must not publish.
+ * call, made before bus_publish returns, on the publishing thread: desk/work's announcer
+ * (threads.h). Subscribers copy what they keep, must not block and must not publish.
  *
  * Subscribe before the first batch and unsubscribe after the last one: the list of subscribers is
  * not locked.

@@ -8,7 +8,7 @@
 #include "desk/domain/conversation.h"
 #include "desk/gateway/agent_session.h"
 #include "desk/gateway/reply.h"
-#include "desk/work/work.h"
+#include "desk/work/threads.h"
 
 /* Alive from the decoding of the command to its answer. */
 struct agent_item {

@@ -7,7 +7,7 @@
 #include "bell/http_server.h"
 #include "desk/gateway/agent_item.h"
 #include "desk/gateway/gateway_internal.h"
-#include "desk/work/work.h"
+#include "desk/work/threads.h"
 
 #include <assert.h>
 #include <string.h>

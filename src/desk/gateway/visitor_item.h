@@ -7,7 +7,7 @@
 #include "base/arena.h"
 #include "desk/gateway/reply.h"
 #include "desk/gateway/visitor_session.h"
-#include "desk/work/work.h"
+#include "desk/work/threads.h"
 
 struct visitor_greeting {
     struct visitor_hello_result result;

@@ -7,7 +7,7 @@
 #include "desk/gateway/agent_session.h"
 #include "desk/gateway/gateway_internal.h"
 #include "desk/gateway/peer.h"
-#include "desk/work/work.h"
+#include "desk/work/threads.h"
 
 enum { RESULTS_MAX_BYTES = 32 * 1024 * 1024, EVENTS_PER_LOOK = 200 };
 

@@ -8,7 +8,7 @@
 #define DESK_WORK_LANE_H
 
 #include "bell/status.h"
-#include "desk/work/work.h"
+#include "desk/work/threads.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -1,7 +1,7 @@
 /*
- * The threads that run commands against the store (see work.h).
+ * The threads that run commands against the store (see threads.h).
  */
-#include "desk/work/work.h"
+#include "desk/work/threads.h"
 
 #include "base/clock.h"
 #include "base/log.h"

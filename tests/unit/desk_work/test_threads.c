@@ -1,12 +1,12 @@
 /*
- * The threads that run commands (src/desk/work/work.h). Asserts run on the main thread; the others
- * only note what they see.
+ * The threads that run commands (src/desk/work/threads.h). Asserts run on the main thread; the
+ * others only note what they see.
  */
 #include "base/compiler.h"
 #include "base/mem.h"
 #include "desk.h"
 #include "desk/bus/bus.h"
-#include "desk/work/work.h"
+#include "desk/work/threads.h"
 
 #include <pthread.h>
 #include <semaphore.h>

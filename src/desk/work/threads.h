@@ -21,8 +21,8 @@
  * Limits: each queue holds at most so many items, counted until they are answered; submit then says
  * BELL_EAGAIN.
  */
-#ifndef DESK_WORK_WORK_H
-#define DESK_WORK_WORK_H
+#ifndef DESK_WORK_THREADS_H
+#define DESK_WORK_THREADS_H
 
 #include "bell/status.h"
 #include "desk/domain/event.h"
