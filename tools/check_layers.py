@@ -30,8 +30,8 @@ MAY = {
     "cli": ["base", "desk/config", "desk/proto", "desk/store", "desk/domain", "desk/bus", "desk/work",
             "desk/gateway", "desk/api"],
 }
-# Of proto and store the rules see only plain structs and queries.
-ONLY_HEADERS = {("desk/domain", "desk/proto"): ["desk/proto/types.h"],
+# Of proto and store the rules see only plain structs, what is said of texts, and queries.
+ONLY_HEADERS = {("desk/domain", "desk/proto"): ["desk/proto/types.h", "desk/proto/text.h"],
                 ("desk/store", "desk/proto"): ["desk/proto/types.h"]}
 # A library (a header, or a folder of them) may be included only here: the adapter keeps it from the rest.
 LIBRARIES = {

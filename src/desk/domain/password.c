@@ -4,7 +4,7 @@
 #include "desk/domain/password.h"
 
 #include "desk/domain/account.h"
-#include "desk/domain/text.h"
+#include "desk/proto/text.h"
 
 #include <assert.h>
 #include <sodium.h>
@@ -20,7 +20,7 @@ static const char NOBODYS_HASH[] = "$argon2id$v=19$m=19456,t=2,p=1$SA6b0Crs8s3Rf
 
 struct outcome password_hash(bell_slice password, struct password_hash *out)
 {
-    size_t characters = text_characters(password);
+    size_t characters = proto_text_count(password);
     if (characters < SETUP_REQUEST_PASSWORD_MIN_CHARS ||
         characters > SETUP_REQUEST_PASSWORD_MAX_CHARS) {
         return outcome_refused(ERROR_BAD_FIELD);

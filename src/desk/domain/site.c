@@ -4,6 +4,7 @@
 #include "desk/domain/site.h"
 
 #include "desk/domain/text.h"
+#include "desk/proto/text.h"
 #include "desk/store/site.h"
 
 /* More than anybody runs from one desk; bounds the list. */
@@ -84,7 +85,7 @@ static enum desk_error site_check(const struct site_entry *entry)
     if (!key_is_valid(entry->key) || !origins_are_valid(entry->origins)) {
         return ERROR_BAD_FIELD;
     }
-    if (text_characters(entry->welcome) > SITE_WELCOME_MAX_CHARS) {
+    if (proto_text_count(entry->welcome) > SITE_WELCOME_MAX_CHARS) {
         return ERROR_TOO_LONG;
     }
     return text_check_name(entry->name, SITE_NAME_MAX_CHARS);
@@ -104,8 +105,8 @@ struct outcome site_add(struct tx *tx, const struct site_entry *entry, int64_t *
     if (st == BELL_OK) {
         struct site_row row = {.key = entry->key,
                                .name = entry->name,
-                               .welcome =
-                                   text_is_blank(entry->welcome) ? BELL_LIT("") : entry->welcome,
+                               .welcome = proto_text_is_blank(entry->welcome) ? BELL_LIT("")
+                                                                              : entry->welcome,
                                .origins = entry->origins};
         st = store_site_insert(tx->db, &row, tx->now_us, number);
     }

@@ -3,6 +3,8 @@
  */
 #include "desk/domain/text.h"
 
+#include "desk/proto/text.h"
+
 #include <stdint.h>
 
 /*
@@ -18,26 +20,6 @@ static bool is_control(char c)
     return (uint8_t)c < 0x20 || (uint8_t)c == 0x7f;
 }
 
-size_t text_characters(bell_slice text)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < text.n; i++) {
-        count += begins_character(text.p[i]) ? 1 : 0;
-    }
-    return count;
-}
-
-bool text_is_blank(bell_slice text)
-{
-    for (size_t i = 0; i < text.n; i++) {
-        char c = text.p[i];
-        if (c != ' ' && c != '\t' && c != '\n' && c != '\r') {
-            return false;
-        }
-    }
-    return true;
-}
-
 bell_slice text_cut(bell_slice text, size_t max_characters)
 {
     size_t count = 0;
@@ -51,15 +33,15 @@ bell_slice text_cut(bell_slice text, size_t max_characters)
 
 enum desk_error text_check_post(bell_slice text)
 {
-    if (text_is_blank(text)) {
+    if (proto_text_is_blank(text)) {
         return ERROR_BAD_FIELD;
     }
-    return text_characters(text) > MESSAGE_TEXT_MAX_CHARS ? ERROR_TOO_LONG : ERROR_NONE;
+    return proto_text_count(text) > MESSAGE_TEXT_MAX_CHARS ? ERROR_TOO_LONG : ERROR_NONE;
 }
 
 enum desk_error text_check_name(bell_slice name, size_t max_characters)
 {
-    if (text_is_blank(name)) {
+    if (proto_text_is_blank(name)) {
         return ERROR_BAD_FIELD;
     }
     for (size_t i = 0; i < name.n; i++) {
@@ -67,7 +49,7 @@ enum desk_error text_check_name(bell_slice name, size_t max_characters)
             return ERROR_BAD_FIELD;
         }
     }
-    return text_characters(name) > max_characters ? ERROR_TOO_LONG : ERROR_NONE;
+    return proto_text_count(name) > max_characters ? ERROR_TOO_LONG : ERROR_NONE;
 }
 
 enum desk_error text_check_email(bell_slice email)

@@ -1,8 +1,8 @@
 /*
  * Texts from people: lengths in characters, e-mail addresses, names. Pure.
  *
- * A character is a Unicode code point, as in the schema. All texts are valid UTF-8: they were
- * checked when they came in.
+ * A character is a Unicode code point, and a text is blank when none of them shows anything, as in
+ * the schema (desk/proto/text.h). All texts are valid UTF-8: they were checked when they came in.
  */
 #ifndef DESK_DOMAIN_TEXT_H
 #define DESK_DOMAIN_TEXT_H
@@ -10,12 +10,8 @@
 #include "bell/slice.h"
 #include "desk/proto/types.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 
-size_t text_characters(bell_slice text);
-/* Nothing but spaces, tabs and line ends (ASCII)? An empty text is blank. */
-bool text_is_blank(bell_slice text);
 /* The first max characters. */
 bell_slice text_cut(bell_slice text, size_t max_characters);
 

@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "desk/proto/decode.h"
 #include "desk/proto/table.h"
+#include "desk/proto/text.h"
 
 #include "bell/slice.h"
 #include "bell/status.h"
@@ -34,11 +35,6 @@ BELL_NODISCARD bell_status proto_body_encode(const struct proto_body *table, con
 /* Empty for a value that is none. */
 bell_slice proto_name(const struct proto_names *table, unsigned value);
 bool proto_from_name(const struct proto_names *table, bell_slice name, unsigned *out);
-
-/* Code points of valid UTF-8. */
-size_t proto_text_count(bell_slice text);
-/* Does every character of this valid UTF-8 show nothing? True for the empty text. */
-bool proto_text_is_blank(bell_slice text);
 
 /* Closed ranges of code points that show nothing, in order. */
 struct proto_range {
