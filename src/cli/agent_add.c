@@ -2,7 +2,6 @@
 #include "desk.h"
 #include "password.h"
 
-#include "base/utf8.h"
 #include "desk/domain/account.h"
 
 #include <inttypes.h>
@@ -15,11 +14,6 @@ struct own {
     bool password_stdin;
 };
 
-static const char *check_text(bell_slice value)
-{
-    return bell_utf8_is_valid(value) ? NULL : "must be UTF-8 text";
-}
-
 static const char *check_role(bell_slice value)
 {
     enum role role;
@@ -30,14 +24,14 @@ static const struct option OPTIONS[] = {
     {.name = "email",
      .argument = "EMAIL",
      .type = OPTION_TEXT,
-     .check = check_text,
+     .check = cli_check_text,
      .needs_value = true,
      .offset = offsetof(struct own, email),
      .help = "What the agent logs in with. Required."},
     {.name = "name",
      .argument = "NAME",
      .type = OPTION_TEXT,
-     .check = check_text,
+     .check = cli_check_text,
      .needs_value = true,
      .offset = offsetof(struct own, name),
      .help = "Shown to colleagues and visitors. Required."},
@@ -60,29 +54,41 @@ static const struct desk_reason REASONS[] = {
     {ERROR_TOO_LONG, "an e-mail has at most 254 characters, a name 100"},
 };
 
-static int add(const struct cli *cli, const struct own *own, const struct password *password)
+static struct agent_add_request request_of(const struct own *own)
 {
     struct agent_add_request request = {.name = bell_slice_from(own->name),
-                                        .email = bell_slice_from(own->email),
-                                        .password = password_slice(password)};
+                                        .email = bell_slice_from(own->email)};
     (void)role_from_name(bell_slice_from(own->role), &request.role);
-    struct password_hash hash;
-    struct outcome hashed = password_hash(request.password, &hash);
-    if (!outcome_is_done(hashed)) {
-        cli_complain("%s", hashed.error == ERROR_BAD_FIELD
-                               ? "the password must have 10 to 200 characters"
-                               : "there is no memory to hash the password");
-        return EXIT_FAILED;
-    }
+    return request;
+}
+
+static bool close_desk(struct desk *desk, struct outcome outcome)
+{
+    return desk_close_explained(desk, outcome, "cannot add the agent", REASONS,
+                                BELL_ARRAY_LEN(REASONS));
+}
+
+/* May there be such an agent? Nothing is held while a person thinks of a password. */
+static bool look(const struct cli *cli, const struct own *own)
+{
+    const struct agent_add_request request = request_of(own);
     struct desk desk;
-    if (!desk_open(&desk, cli->config->data)) {
+    return desk_open(&desk, cli->config->data) &&
+           close_desk(&desk, account_may_add(&desk.tx, ACCOUNT_DESK, &request));
+}
+
+static int add(const struct cli *cli, const struct own *own, const struct password *password)
+{
+    const struct agent_add_request request = request_of(own);
+    struct password_hash hash;
+    struct desk desk;
+    if (!password_to_hash(password, &hash) || !desk_open(&desk, cli->config->data)) {
         return EXIT_FAILED;
     }
     struct agent agent;
     struct outcome outcome = account_add(&desk.tx, ACCOUNT_DESK, &request, &hash, &agent);
     int64_t number = outcome_is_done(outcome) ? agent.agent : 0;
-    if (!desk_close_explained(&desk, outcome, "cannot add the agent", REASONS,
-                              BELL_ARRAY_LEN(REASONS))) {
+    if (!close_desk(&desk, outcome)) {
         return EXIT_FAILED;
     }
     (void)printf("added agent %" PRId64 " %s\n", number, own->email);
@@ -97,7 +103,7 @@ static int run_with(const struct cli *cli, const struct own *own)
         return EXIT_USAGE;
     }
     struct password password;
-    if (!password_read(own->password_stdin, &password)) {
+    if (!look(cli, own) || !password_read(own->password_stdin, &password)) {
         return EXIT_FAILED;
     }
     int status = add(cli, own, &password);

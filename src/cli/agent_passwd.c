@@ -21,28 +21,38 @@ static const struct desk_reason REASONS[] = {
     {ERROR_NOT_FOUND, "no agent has this e-mail; see \"deskbell agent list\""},
 };
 
+static struct outcome find(struct desk *desk, const struct cli *cli, struct agent *out)
+{
+    return account_find(&desk->tx, bell_slice_from(cli->words[0]), &desk->arena, out);
+}
+
+static bool close_desk(struct desk *desk, struct outcome outcome)
+{
+    return desk_close_explained(desk, outcome, "cannot set the password", REASONS,
+                                BELL_ARRAY_LEN(REASONS));
+}
+
+/* Is there such an agent? Nothing is held while a person thinks of a password. */
+static bool look(const struct cli *cli)
+{
+    struct desk desk;
+    struct agent agent;
+    return desk_open_kept(&desk, cli->config->data) && close_desk(&desk, find(&desk, cli, &agent));
+}
+
 static int set(const struct cli *cli, const struct password *password)
 {
     struct password_hash hash;
-    struct outcome hashed = password_hash(password_slice(password), &hash);
-    if (!outcome_is_done(hashed)) {
-        cli_complain("%s", hashed.error == ERROR_BAD_FIELD
-                               ? "the password must have 10 to 200 characters"
-                               : "there is no memory to hash the password");
-        return EXIT_FAILED;
-    }
     struct desk desk;
-    if (!desk_open_kept(&desk, cli->config->data)) {
+    if (!password_to_hash(password, &hash) || !desk_open_kept(&desk, cli->config->data)) {
         return EXIT_FAILED;
     }
     struct agent agent;
-    struct outcome outcome =
-        account_find(&desk.tx, bell_slice_from(cli->words[0]), &desk.arena, &agent);
+    struct outcome outcome = find(&desk, cli, &agent);
     if (outcome_is_done(outcome)) {
         outcome = account_set_password(&desk.tx, ACCOUNT_DESK, agent.agent, &hash, 0);
     }
-    if (!desk_close_explained(&desk, outcome, "cannot set the password", REASONS,
-                              BELL_ARRAY_LEN(REASONS))) {
+    if (!close_desk(&desk, outcome)) {
         return EXIT_FAILED;
     }
     (void)printf("password set; all log-ins of %s have ended\n", cli->words[0]);
@@ -56,7 +66,7 @@ static int run(const struct cli *cli)
         return EXIT_USAGE;
     }
     struct password password;
-    if (!password_read(own.password_stdin, &password)) {
+    if (!look(cli) || !password_read(own.password_stdin, &password)) {
         return EXIT_FAILED;
     }
     int status = set(cli, &password);

@@ -1,5 +1,7 @@
 #include "command.h"
 
+#include "base/utf8.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -65,4 +67,9 @@ bool cli_own_options(const struct cli *cli, void *own)
         return false;
     }
     return true;
+}
+
+const char *cli_check_text(bell_slice value)
+{
+    return bell_utf8_is_valid(value) ? NULL : "must be UTF-8 text";
 }

@@ -8,6 +8,7 @@
 #define CLI_COMMAND_H
 
 #include "base/compiler.h"
+#include "bell/slice.h"
 #include "desk/config/config.h"
 
 #include <stdbool.h>
@@ -64,5 +65,7 @@ void cli_complain(const char *fmt, ...) BELL_PRINTF(1, 2);
  * something is wrong and was said; exit with EXIT_USAGE.
  */
 bool cli_own_options(const struct cli *cli, void *own);
+/* The check of an option that is text of people: NULL, or why it is none. */
+const char *cli_check_text(bell_slice value);
 
 #endif

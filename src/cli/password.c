@@ -10,6 +10,11 @@
 #include <termios.h>
 #include <unistd.h>
 
+static bell_slice password_slice(const struct password *password)
+{
+    return bell_slice_make(password->text, password->bytes);
+}
+
 /* One line, without its end; more than fits is refused rather than cut. */
 static bool read_line(int fd, struct password *out)
 {
@@ -93,7 +98,13 @@ void password_wipe(struct password *password)
     explicit_bzero(password, sizeof *password);
 }
 
-bell_slice password_slice(const struct password *password)
+bool password_to_hash(const struct password *password, struct password_hash *out)
 {
-    return bell_slice_make(password->text, password->bytes);
+    struct outcome hashed = password_hash(password_slice(password), out);
+    if (!outcome_is_done(hashed)) {
+        cli_complain("%s", hashed.error == ERROR_BAD_FIELD
+                               ? "the password must have 10 to 200 characters"
+                               : "there is no memory to hash the password");
+    }
+    return outcome_is_done(hashed);
 }

@@ -6,6 +6,7 @@
 #define CLI_PASSWORD_H
 
 #include "bell/slice.h"
+#include "desk/domain/account.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,6 +24,7 @@ struct password {
  */
 bool password_read(bool from_stdin, struct password *out);
 void password_wipe(struct password *password);
-bell_slice password_slice(const struct password *password);
+/* Slow. false: it cannot be one, or there is no memory, and that was said. */
+bool password_to_hash(const struct password *password, struct password_hash *out);
 
 #endif

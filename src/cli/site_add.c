@@ -2,7 +2,6 @@
 #include "desk.h"
 
 #include "base/buf.h"
-#include "base/utf8.h"
 #include "desk/domain/site.h"
 
 #include <stdio.h>
@@ -15,16 +14,11 @@ struct own {
     struct option_list origin;
 };
 
-static const char *check_text(bell_slice value)
-{
-    return bell_utf8_is_valid(value) ? NULL : "must be UTF-8 text";
-}
-
 static const struct option OPTIONS[] = {
     {.name = "name",
      .argument = "NAME",
      .type = OPTION_TEXT,
-     .check = check_text,
+     .check = cli_check_text,
      .needs_value = true,
      .offset = offsetof(struct own, name),
      .help = "Shown in the widget. Required."},
@@ -32,7 +26,7 @@ static const struct option OPTIONS[] = {
      .argument = "TEXT",
      .type = OPTION_TEXT,
      .value = "",
-     .check = check_text,
+     .check = cli_check_text,
      .offset = offsetof(struct own, welcome),
      .help = "The first message every visitor sees; none when it is not given."},
     {.name = "origin",

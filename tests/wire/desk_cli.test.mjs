@@ -147,12 +147,19 @@ test("passwords are neither too short nor too long nor missing", async () => {
 test("without a terminal a password must come from standard input", async () => {
     const { spawn } = await import("node:child_process");
     const { PROGRAM } = await import("../support/server.mjs");
-    const child = spawn(PROGRAM, ["agent", "add", "--email", "y@desk.example", "--name", "Y", "--data", data], { detached: true, stdio: ["ignore", "ignore", "pipe"] });
-    let err = "";
-    child.stderr.on("data", (bytes) => (err += bytes));
-    const status = await new Promise((resolve) => child.on("close", resolve));
-    assert.equal(status, 1);
-    assert.match(err, /use --password-stdin/);
+    const complaint = async (...args) => {
+        const child = spawn(PROGRAM, [...args, "--data", data], { detached: true, stdio: ["ignore", "ignore", "pipe"] });
+        let err = "";
+        child.stderr.on("data", (bytes) => (err += bytes));
+        assert.equal(await new Promise((resolve) => child.on("close", resolve)), 1);
+        return err;
+    };
+    assert.match(await complaint("agent", "add", "--email", "y@desk.example", "--name", "Y"), /use --password-stdin/);
+    assert.match(await complaint("agent", "passwd", "owner@desk.example"), /use --password-stdin/);
+    // Nobody is asked for a password that is for nobody.
+    assert.match(await complaint("agent", "passwd", "nobody@desk.example"), /no agent has this e-mail/);
+    assert.match(await complaint("agent", "add", "--email", "OWNER@desk.example", "--name", "Y"), /there is an agent with this e-mail already/);
+    assert.match(await complaint("agent", "add", "--email", "nonsense", "--name", "Y"), /the e-mail must be like/);
 });
 
 test("sites are added and listed", async () => {

@@ -13,8 +13,8 @@
 
 /* --- adding --- */
 
-static struct outcome agent_make(struct tx *tx, bell_slice name, bell_slice email, enum role role,
-                                 const struct password_hash *hash, struct agent *out)
+/* Is there room for one more agent, and are these a name and an e-mail? */
+static struct outcome agent_check(struct tx *tx, bell_slice name, bell_slice email)
 {
     enum desk_error error = text_check_name(name, AGENT_NAME_MAX_CHARS);
     if (error == ERROR_NONE) {
@@ -28,6 +28,16 @@ static struct outcome agent_make(struct tx *tx, bell_slice name, bell_slice emai
     if (st == BELL_OK && count >= AGENT_EVENT_WELCOME_AGENTS_MAX) {
         return outcome_refused(ERROR_BUSY);
     }
+    return outcome_from(st);
+}
+
+static struct outcome agent_make(struct tx *tx, bell_slice name, bell_slice email, enum role role,
+                                 const struct password_hash *hash, struct agent *out)
+{
+    struct outcome o = agent_check(tx, name, email);
+    if (!outcome_is_done(o)) {
+        return o;
+    }
     char lower[EMAIL_MAX_BYTES];
     struct agent agent = {.name = name,
                           .email = text_lower_email(email, lower),
@@ -35,9 +45,7 @@ static struct outcome agent_make(struct tx *tx, bell_slice name, bell_slice emai
                           .status = STATUS_ONLINE};
     /* The event outlives this function, so does its address. */
     agent.email = bell_arena_copy(&tx->events->arena, agent.email);
-    if (st == BELL_OK && agent.email.p == NULL) {
-        st = BELL_ENOMEM;
-    }
+    bell_status st = agent.email.p == NULL ? BELL_ENOMEM : BELL_OK;
     if (st == BELL_OK) {
         st = store_agent_insert(tx->db, &agent, bell_slice_from(hash->text), tx->now_us,
                                 &agent.agent);
@@ -63,6 +71,24 @@ struct outcome account_add(struct tx *tx, int64_t actor, const struct agent_add_
         return o;
     }
     return agent_make(tx, request->name, request->email, request->role, hash, out);
+}
+
+struct outcome account_may_add(struct tx *tx, int64_t actor,
+                               const struct agent_add_request *request)
+{
+    struct agent other;
+    struct outcome o = rights_owner(tx, actor);
+    if (outcome_is_done(o)) {
+        o = agent_check(tx, request->name, request->email);
+    }
+    if (!outcome_is_done(o)) {
+        return o;
+    }
+    o = account_find(tx, request->email, &tx->events->arena, &other);
+    if (outcome_is_done(o)) {
+        return outcome_refused(ERROR_EXISTS);
+    }
+    return o.error == ERROR_NOT_FOUND ? outcome_from(BELL_OK) : o;
 }
 
 /* --- changing and removing --- */

@@ -40,6 +40,9 @@ struct outcome password_hash(bell_slice password, struct password_hash *out);
  */
 struct outcome account_add(struct tx *tx, int64_t actor, const struct agent_add_request *request,
                            const struct password_hash *hash, struct agent *out);
+/* Reads. What account_add would refuse, before somebody thinks of a password. */
+struct outcome account_may_add(struct tx *tx, int64_t actor,
+                               const struct agent_add_request *request);
 /*
  * Ends all sessions of the agent but keep_session (0 = none is kept). The caller has checked the
  * old password (login_check_agent) when the actor changes his own.

@@ -22,7 +22,10 @@ static struct outcome add(struct desk *desk, int64_t actor, const char *name, co
         .name = bell_slice_from(name), .email = bell_slice_from(email), .role = role};
     struct agent agent = {0};
     desk_begin(desk);
-    return desk_end(desk, account_add(&desk->tx, actor, &request, &no_password, &agent));
+    struct outcome may = account_may_add(&desk->tx, actor, &request);
+    struct outcome added = account_add(&desk->tx, actor, &request, &no_password, &agent);
+    assert_int_equal(may.error, added.error);
+    return desk_end(desk, added);
 }
 
 static struct outcome remove_agent(struct desk *desk, int64_t actor, int64_t agent)
