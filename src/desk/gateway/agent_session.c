@@ -35,27 +35,17 @@ void agent_set_phase(struct agent_session *session, enum agent_phase phase)
     session->phase = phase;
 }
 
+static struct agent_session *session_of(struct peer *peer)
+{
+    return (struct agent_session *)(void *)peer; /* peer is the first member */
+}
+
 static void session_destroy(struct peer *peer)
 {
-    struct agent_session *session = (struct agent_session *)(void *)peer;
+    struct agent_session *session = session_of(peer);
     bell_mem_free(session->name);
     explicit_bzero(session, sizeof *session);
     bell_mem_free(session);
-}
-
-static struct agent_session *session_create(struct gateway *gateway, struct bell_ws_server *ws,
-                                            bell_conn conn, bell_slice address)
-{
-    struct agent_session *session = bell_mem_zalloc(sizeof *session);
-    if (session == NULL) {
-        return NULL;
-    }
-    peer_init(&session->peer, gateway, ws, conn, UNDER_WAY_MAX, session_destroy);
-    session->phase = AGENT_CHECKING;
-    size_t n = address.n < sizeof session->address ? address.n : sizeof session->address;
-    memcpy(session->address, address.p == NULL ? "" : address.p, n);
-    session->address_bytes = (uint8_t)n;
-    return session;
 }
 
 static void close_ended(const struct agent_session *session)
@@ -193,6 +183,56 @@ static void start_check(struct agent_session *session)
 
 /* ---- callbacks ---- */
 
+/* Is it this command's turn? What comes before welcome, and a second hello, is not. */
+static bool fits_phase(const struct agent_session *session, const struct agent_item *item)
+{
+    if (item->command.type != AGENT_COMMAND_HELLO) {
+        return session->phase == AGENT_READY;
+    }
+    return session->phase == AGENT_KNOWN ||
+           (session->phase == AGENT_CHECKING && session->waiting_hello == NULL);
+}
+
+static bell_status take(struct peer *peer, bell_slice text, struct decode_failure *why)
+{
+    struct agent_session *session = session_of(peer);
+    struct agent_item *item = agent_item_create(session);
+    if (item == NULL) {
+        return BELL_ENOMEM;
+    }
+    bell_status st = agent_command_decode(text, &item->arena, &item->command, why);
+    if (st != BELL_OK || !peer_admit(peer, agent_item_reply_to(item), fits_phase(session, item))) {
+        agent_item_destroy(item);
+        return st;
+    }
+    if (session->phase == AGENT_CHECKING) {
+        session->waiting_hello = item;
+    } else {
+        agent_item_start(item);
+    }
+    return BELL_OK;
+}
+
+static const struct peer_kind KIND = {.destroy = session_destroy,
+                                      .take = take,
+                                      .refuse = refuse_agent,
+                                      .refuse_text = refuse_agent_text};
+
+static struct agent_session *session_create(struct gateway *gateway, struct bell_ws_server *ws,
+                                            bell_conn conn, bell_slice address)
+{
+    struct agent_session *session = bell_mem_zalloc(sizeof *session);
+    if (session == NULL) {
+        return NULL;
+    }
+    peer_init(&session->peer, &KIND, gateway, ws, conn, UNDER_WAY_MAX);
+    session->phase = AGENT_CHECKING;
+    size_t n = address.n < sizeof session->address ? address.n : sizeof session->address;
+    memcpy(session->address, address.p == NULL ? "" : address.p, n);
+    session->address_bytes = (uint8_t)n;
+    return session;
+}
+
 static void on_open(struct bell_ws_server *ws, bell_conn conn,
                     const struct bell_http_request *request, void *user)
 {
@@ -212,108 +252,6 @@ static void on_open(struct bell_ws_server *ws, bell_conn conn,
         return;
     }
     start_check(session);
-}
-
-static void refuse_wait(struct agent_session *session, const struct agent_item *item,
-                        enum desk_error error, uint64_t wait_ms)
-{
-    struct outcome outcome = outcome_refused(error);
-    outcome.retry_after_ms = (int64_t)wait_ms;
-    refuse_agent(&session->peer, agent_item_reply_to(item), outcome);
-}
-
-/* Is it this command's turn? What comes before welcome, and a second hello, is not. */
-static bool fits_phase(const struct agent_session *session, const struct agent_item *item)
-{
-    if (item->command.type != AGENT_COMMAND_HELLO) {
-        return session->phase == AGENT_READY;
-    }
-    return session->phase == AGENT_KNOWN ||
-           (session->phase == AGENT_CHECKING && session->waiting_hello == NULL);
-}
-
-/* Takes the item over. */
-static void take_command(struct agent_session *session, struct agent_item *item)
-{
-    uint64_t wait_ms;
-    switch (peer_may_command(&session->peer, &wait_ms)) {
-    case PEER_RATE:
-        refuse_wait(session, item, ERROR_RATE_LIMITED, wait_ms);
-        break;
-    case PEER_BUSY:
-        refuse_wait(session, item, ERROR_BUSY, wait_ms);
-        break;
-    case PEER_MAY:
-        if (!fits_phase(session, item)) {
-            refuse_agent(&session->peer, agent_item_reply_to(item),
-                         outcome_refused(ERROR_NOT_READY));
-            peer_count_misuse(&session->peer);
-            break;
-        }
-        peer_forgive(&session->peer);
-        if (session->phase == AGENT_CHECKING) {
-            session->waiting_hello = item;
-        } else {
-            agent_item_start(item);
-        }
-        return;
-    }
-    agent_item_destroy(item);
-}
-
-static void refuse_text(struct agent_session *session, const struct decode_failure *why)
-{
-    uint64_t wait_ms;
-    if (peer_may_command(&session->peer, &wait_ms) == PEER_RATE) {
-        struct outcome outcome = outcome_refused(ERROR_RATE_LIMITED);
-        outcome.retry_after_ms = (int64_t)wait_ms;
-        refuse_agent(&session->peer,
-                     (struct reply_to){why->has_ref, why->ref, why->has_id, why->id}, outcome);
-        return;
-    }
-    refuse_agent_text(&session->peer, why);
-    peer_count_misuse(&session->peer);
-}
-
-static void take_message(struct agent_session *session, const bell_message *message)
-{
-    struct decode_failure why = {.error = ERROR_BAD_JSON};
-    if (message->type != BELL_TEXT) {
-        refuse_text(session, &why);
-        return;
-    }
-    struct agent_item *item = agent_item_create(session);
-    if (item == NULL) {
-        bell_ws_abort(session->peer.ws, session->peer.conn);
-        return;
-    }
-    bell_status st = agent_command_decode(message->data, &item->arena, &item->command, &why);
-    if (st == BELL_OK) {
-        take_command(session, item);
-        return;
-    }
-    agent_item_destroy(item);
-    if (st == BELL_EPROTO) {
-        refuse_text(session, &why);
-    } else {
-        /* no memory, not the client's fault: it comes again */
-        bell_ws_abort(session->peer.ws, session->peer.conn);
-    }
-}
-
-static void on_message(struct bell_ws_server *ws, bell_conn conn, const bell_message *message,
-                       void *user)
-{
-    struct gateway *gateway = user;
-    struct agent_session *session = bell_ws_get_user(ws, conn);
-    if (session == NULL) {
-        return; /* aborted in on_open */
-    }
-    gateway_count(&gateway->counts.commands);
-    /* An answer that cannot be sent ends the connection at once, and on_close lets go too. */
-    peer_ref(&session->peer);
-    take_message(session, message);
-    peer_unref(&session->peer);
 }
 
 static void on_close(struct bell_ws_server *ws, bell_conn conn, const bell_close_event *event,
@@ -339,5 +277,5 @@ static void on_close(struct bell_ws_server *ws, bell_conn conn, const bell_close
 struct bell_component agent_component(struct gateway *gateway)
 {
     return (struct bell_component){
-        .on_open = on_open, .on_message = on_message, .on_close = on_close, .user = gateway};
+        .on_open = on_open, .on_message = peer_on_message, .on_close = on_close, .user = gateway};
 }

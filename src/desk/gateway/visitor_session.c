@@ -30,13 +30,47 @@ void visitor_set_phase(struct visitor_session *session, enum visitor_phase phase
     session->phase = phase;
 }
 
+static struct visitor_session *session_of(struct peer *peer)
+{
+    return (struct visitor_session *)(void *)peer; /* peer is the first member */
+}
+
 static void session_destroy(struct peer *peer)
 {
-    struct visitor_session *session = (struct visitor_session *)(void *)peer;
+    struct visitor_session *session = session_of(peer);
     bell_mem_free(session->origin);
     bell_mem_free(session->browser);
     bell_mem_free(session);
 }
+
+/* Is it this command's turn? What comes before welcome, and a second hello, is not. */
+static bool fits_phase(const struct visitor_session *session, const struct visitor_item *item)
+{
+    bool is_hello = item->command.type == VISITOR_COMMAND_HELLO;
+    return session->phase == (is_hello ? VISITOR_NEW : VISITOR_READY);
+}
+
+static bell_status take(struct peer *peer, bell_slice text, struct decode_failure *why)
+{
+    struct visitor_session *session = session_of(peer);
+    struct visitor_item *item = visitor_item_create(session);
+    if (item == NULL) {
+        return BELL_ENOMEM;
+    }
+    bell_status st = visitor_command_decode(text, &item->arena, &item->command, why);
+    if (st != BELL_OK ||
+        !peer_admit(peer, visitor_item_reply_to(item), fits_phase(session, item))) {
+        visitor_item_destroy(item);
+        return st;
+    }
+    visitor_item_start(item);
+    return BELL_OK;
+}
+
+static const struct peer_kind KIND = {.destroy = session_destroy,
+                                      .take = take,
+                                      .refuse = refuse_visitor,
+                                      .refuse_text = refuse_visitor_text};
 
 static struct visitor_session *session_create(struct gateway *gateway, struct bell_ws_server *ws,
                                               bell_conn conn,
@@ -46,7 +80,7 @@ static struct visitor_session *session_create(struct gateway *gateway, struct be
     if (session == NULL) {
         return NULL;
     }
-    peer_init(&session->peer, gateway, ws, conn, UNDER_WAY_MAX, session_destroy);
+    peer_init(&session->peer, &KIND, gateway, ws, conn, UNDER_WAY_MAX);
     session->phase = VISITOR_NEW;
     session->origin =
         peer_copy_field(bell_http_request_header(request, "Origin"), ORIGIN_MAX_BYTES);
@@ -72,101 +106,6 @@ static void on_open(struct bell_ws_server *ws, bell_conn conn,
     bell_ws_set_user(ws, conn, session);
 }
 
-static void refuse_busy(struct visitor_session *session, const struct visitor_item *item,
-                        enum desk_error error, uint64_t wait_ms)
-{
-    struct outcome outcome = outcome_refused(error);
-    outcome.retry_after_ms = (int64_t)wait_ms;
-    refuse_visitor(&session->peer, visitor_item_reply_to(item), outcome);
-}
-
-/* Is it this command's turn? What comes before welcome, and a second hello, is not. */
-static bool fits_phase(const struct visitor_session *session, const struct visitor_item *item)
-{
-    bool is_hello = item->command.type == VISITOR_COMMAND_HELLO;
-    return session->phase == (is_hello ? VISITOR_NEW : VISITOR_READY);
-}
-
-/* Takes the item over. */
-static void take_command(struct visitor_session *session, struct visitor_item *item)
-{
-    uint64_t wait_ms;
-    switch (peer_may_command(&session->peer, &wait_ms)) {
-    case PEER_RATE:
-        refuse_busy(session, item, ERROR_RATE_LIMITED, wait_ms);
-        break;
-    case PEER_BUSY:
-        refuse_busy(session, item, ERROR_BUSY, wait_ms);
-        break;
-    case PEER_MAY:
-        if (!fits_phase(session, item)) {
-            refuse_visitor(&session->peer, visitor_item_reply_to(item),
-                           outcome_refused(ERROR_NOT_READY));
-            peer_count_misuse(&session->peer);
-            break;
-        }
-        peer_forgive(&session->peer);
-        visitor_item_start(item);
-        return;
-    }
-    visitor_item_destroy(item);
-}
-
-static void refuse_text(struct visitor_session *session, const struct decode_failure *why)
-{
-    uint64_t wait_ms;
-    if (peer_may_command(&session->peer, &wait_ms) == PEER_RATE) {
-        struct outcome outcome = outcome_refused(ERROR_RATE_LIMITED);
-        outcome.retry_after_ms = (int64_t)wait_ms;
-        refuse_visitor(&session->peer,
-                       (struct reply_to){why->has_ref, why->ref, why->has_id, why->id}, outcome);
-        return;
-    }
-    refuse_visitor_text(&session->peer, why);
-    peer_count_misuse(&session->peer);
-}
-
-static void take_message(struct visitor_session *session, const bell_message *message)
-{
-    struct decode_failure why = {.error = ERROR_BAD_JSON};
-    if (message->type != BELL_TEXT) {
-        refuse_text(session, &why);
-        return;
-    }
-    struct visitor_item *item = visitor_item_create(session);
-    if (item == NULL) {
-        bell_ws_abort(session->peer.ws, session->peer.conn);
-        return;
-    }
-    bell_status st = visitor_command_decode(message->data, &item->arena, &item->command, &why);
-    if (st == BELL_OK) {
-        take_command(session, item);
-        return;
-    }
-    visitor_item_destroy(item);
-    if (st == BELL_EPROTO) {
-        refuse_text(session, &why);
-    } else {
-        /* no memory, not the client's fault: it comes again */
-        bell_ws_abort(session->peer.ws, session->peer.conn);
-    }
-}
-
-static void on_message(struct bell_ws_server *ws, bell_conn conn, const bell_message *message,
-                       void *user)
-{
-    struct gateway *gateway = user;
-    struct visitor_session *session = bell_ws_get_user(ws, conn);
-    if (session == NULL) {
-        return; /* aborted in on_open */
-    }
-    gateway_count(&gateway->counts.commands);
-    /* An answer that cannot be sent ends the connection at once, and on_close lets go too. */
-    peer_ref(&session->peer);
-    take_message(session, message);
-    peer_unref(&session->peer);
-}
-
 static void on_close(struct bell_ws_server *ws, bell_conn conn, const bell_close_event *event,
                      void *user)
 {
@@ -186,5 +125,5 @@ static void on_close(struct bell_ws_server *ws, bell_conn conn, const bell_close
 struct bell_component visitor_component(struct gateway *gateway)
 {
     return (struct bell_component){
-        .on_open = on_open, .on_message = on_message, .on_close = on_close, .user = gateway};
+        .on_open = on_open, .on_message = peer_on_message, .on_close = on_close, .user = gateway};
 }
