@@ -290,6 +290,23 @@ test("new conversations of one address are limited, old ones go on", async () =>
     }
 });
 
+test("new visitors of one address are limited, known ones come back", async () => {
+    const strict = await Server.start({ options: { "conversations-per-address": 1, "conversations-window-s": 86400 } });
+    try {
+        const first = await visitor(strict);
+        for (let i = 1; i < 500; i++) (await visitor(strict)).close();
+        const tooMany = await openVisitor(strict);
+        tooMany.send({ type: "hello", site: "demo", after: 0 });
+        const refused = await tooMany.next("refused");
+        assert.equal(refused.error, "rate_limited");
+        assert.ok(refused.retry_after_ms > 0 && refused.retry_after_ms <= 172_800, `${refused.retry_after_ms}`);
+        const again = await visitor(strict, { known: first.known });
+        assert.equal((await again.post("I am known")).type, "stored");
+    } finally {
+        await strict.stop();
+    }
+});
+
 test("commands beyond a connection's rate are refused, and a flood is closed", async () => {
     const strict = await Server.start({ options: { "command-rate": 10, "command-burst": 20 } });
     try {

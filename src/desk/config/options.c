@@ -310,7 +310,8 @@ static const struct option OPTIONS[] = {
      AT(conversations_per_address),
      NUMBER(1, 1000000),
      .serve_only = true,
-     .help = "New conversations from one address within conversations-window-s."},
+     .help = "New conversations from one address within conversations-window-s, and 500 times as "
+             "many new visitors."},
     {.name = "conversations-window-s",
      .argument = "SECONDS",
      .value = "3600",

@@ -17,6 +17,8 @@
 #include "desk/proto/decode.h"
 
 enum {
+    /* Whoever says hello is remembered for good: by far more people look than write. */
+    NEW_VISITORS_PER_CONVERSATION = 500,
     RATE_KEYS = 65536, /* visitors, and addresses, that are remembered at a time: 1 MiB each */
     CONNECTION_RETRY_S = 10, /* of a refusal for too many connections */
     MS_PER_S = 1000,
@@ -122,11 +124,15 @@ static bell_status create_rates(struct gateway *gateway, const struct gateway_op
     gateway->command_rate = bucket_rate_of(options->command_rate, options->command_burst);
     bell_status st = rate_table_create(options->message_rate, MS_PER_S, options->message_burst,
                                        RATE_KEYS, &gateway->messages);
+    if (st == BELL_OK) {
+        st = rate_table_create(options->conversations_per_address, options->conversations_window_ms,
+                               options->conversations_per_address, RATE_KEYS,
+                               &gateway->conversations);
+    }
+    uint64_t new_visitors = options->conversations_per_address * NEW_VISITORS_PER_CONVERSATION;
     return st != BELL_OK ? st
-                         : rate_table_create(options->conversations_per_address,
-                                             options->conversations_window_ms,
-                                             options->conversations_per_address, RATE_KEYS,
-                                             &gateway->conversations);
+                         : rate_table_create(new_visitors, options->conversations_window_ms,
+                                             new_visitors, RATE_KEYS, &gateway->new_visitors);
 }
 
 static bell_status create_people(struct gateway *gateway, const struct gateway_options *options)
@@ -178,6 +184,7 @@ void gateway_destroy(struct gateway *gateway)
     presence_destroy(gateway->presence);
     rate_table_destroy(gateway->messages);
     rate_table_destroy(gateway->conversations);
+    rate_table_destroy(gateway->new_visitors);
     bell_mem_free(gateway);
 }
 

@@ -40,6 +40,7 @@ struct gateway {
     struct fanout *fanout;             /* (owned) */
     struct rate_table *messages;       /* (owned) by visitor id */
     struct rate_table *conversations;  /* (owned) new ones, by address */
+    struct rate_table *new_visitors;   /* (owned) by address */
     struct clock_thread *clock_thread; /* (owned) NULL unless started */
     struct gateway_schedule schedule;
     struct bucket_rate command_rate;

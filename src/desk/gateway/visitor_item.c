@@ -91,6 +91,20 @@ static void refuse_busy(struct visitor_item *item)
     visitor_item_destroy(item);
 }
 
+static void refuse_rate(struct visitor_item *item, uint64_t wait_ms)
+{
+    struct outcome outcome = outcome_refused(ERROR_RATE_LIMITED);
+    outcome.retry_after_ms = (int64_t)wait_ms;
+    gateway_count(&item->session->peer.gateway->counts.rate_refusals);
+    refuse_visitor(&item->session->peer, visitor_item_reply_to(item), outcome);
+    visitor_item_destroy(item);
+}
+
+static bell_slice address_key(const struct visitor_session *session)
+{
+    return bell_slice_make(session->address_key, session->address_key_bytes);
+}
+
 static void refuse_outcome(struct visitor_item *item)
 {
     struct outcome outcome = item->work.outcome;
@@ -239,6 +253,14 @@ static void done_hello(struct work_item *work)
 static void start_hello(struct visitor_item *item)
 {
     struct visitor_session *session = item->session;
+    uint64_t wait_ms = item->command.u.hello.has_visitor
+                           ? 0
+                           : rate_take(session->peer.gateway->new_visitors, address_key(session),
+                                       bell_clock_now_ms());
+    if (wait_ms > 0) {
+        refuse_rate(item, wait_ms);
+        return;
+    }
     visitor_set_phase(session, VISITOR_GREETING);
     if (item_submit(item, WORK_WRITE, run_hello, done_hello) != BELL_OK) {
         visitor_set_phase(session, VISITOR_NEW);
@@ -247,11 +269,6 @@ static void start_hello(struct visitor_item *item)
 }
 
 /* ---- post ---- */
-
-static bell_slice address_key(const struct visitor_session *session)
-{
-    return bell_slice_make(session->address_key, session->address_key_bytes);
-}
 
 static struct outcome run_post(struct work_item *work, struct tx *tx)
 {
@@ -302,11 +319,7 @@ static void start_post(struct visitor_item *item)
     bell_slice visitor = bell_slice_make(session->self.id.b, sizeof session->self.id.b);
     uint64_t wait_ms = rate_take(gateway->messages, visitor, now_ms);
     if (wait_ms > 0) {
-        gateway_count(&gateway->counts.rate_refusals);
-        struct outcome outcome = outcome_refused(ERROR_RATE_LIMITED);
-        outcome.retry_after_ms = (int64_t)wait_ms;
-        refuse_visitor(&session->peer, visitor_item_reply_to(item), outcome);
-        visitor_item_destroy(item);
+        refuse_rate(item, wait_ms);
         return;
     }
     if (atomic_load(&session->conversation) == 0) {
