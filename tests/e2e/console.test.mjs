@@ -170,6 +170,37 @@ test("a_conversation_with_something_unread_stands_out_in_the_list", async () => 
     });
 });
 
+test("an_answer_begun_and_left_is_marked_in_the_list", async () => {
+    await withConsoles(["mina"], async (desk) => {
+        const { page } = desk;
+        const people = [await asks("I am Ola", "Ola"), await asks("I am Per", "Per")];
+        await desk.waiting("I am Ola").waitFor();
+        const mark = (name) => page.locator("[data-conversation]", { hasText: name }).getByText("Draft", { exact: true });
+        const both = async (ola, per) => {
+            await eventually(async () => assert.deepEqual([await mark("I am Ola").count(), await mark("I am Per").count()], [ola, per]));
+        };
+        await desk.take("I am Per");
+        await desk.field.fill("Dear Per");
+        await desk.view("Mine");
+        await both(0, 0); // its field shows it
+        await desk.open("I am Ola"); // nobody has it: a card
+        await both(0, 1);
+        await desk.field.fill("Dear Ola");
+        await desk.open("I am Per");
+        await both(1, 0);
+        await page.reload();
+        await desk.ready();
+        await both(1, 0);
+        await desk.answer("Dear Per, now");
+        await desk.open("I am Ola");
+        await both(0, 0);
+        await desk.field.fill(" ");
+        await desk.open("Dear Per, now");
+        await both(0, 0);
+        for (const one of people) one.close();
+    });
+});
+
 test("the_tab_counts_who_waits", async () => {
     await withConsoles(["mina"], async (desk) => {
         const { page } = desk;

@@ -135,7 +135,7 @@ function SideHead({ state }: ScreenProps) {
 }
 
 function InboxScreen({ state }: ScreenProps) {
-  const { desk, inbox } = state;
+  const { desk, inbox, conversation } = state;
   const view = inbox.view.value;
   const list = desk.lists[view].value;
   const at = route.value;
@@ -151,7 +151,7 @@ function InboxScreen({ state }: ScreenProps) {
       ahead={inbox.ahead.value}
       aheadMore={inbox.aheadMore.value}
       rows={inbox.rows.value}
-      itemOf={(conversation) => inbox.itemOf(conversation)}
+      itemOf={(one) => inbox.itemOf(one, conversation.hasDraft(one.conversation))}
       loading={list.loading || !desk.ready.value}
       complete={list.complete}
       failed={list.failed}
@@ -160,9 +160,9 @@ function InboxScreen({ state }: ScreenProps) {
       now={minute.value}
       focusAsked={state.listFocusAsked.value}
       onView={(next) => state.showView(next)}
-      onOpen={(conversation) => state.open(conversation, true)}
-      onTake={(conversation) => void state.take(conversation)}
-      onFocus={(conversation) => inbox.focus(conversation)}
+      onOpen={(id) => state.open(id, true)}
+      onTake={(id) => void state.take(id)}
+      onFocus={(id) => inbox.focus(id)}
       onMore={() => void desk.more(view)}
     />
   );

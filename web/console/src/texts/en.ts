@@ -63,6 +63,7 @@ export const en = {
   all: "All",
   closed: "Closed",
   unread: (n: number) => `${n} unread`,
+  draft: "Draft",
   waitingHeading: "Waiting",
   waitingMore: (n: number) => `${n} more waiting`,
   waitBar: (n: number) => (n === 1 ? "1 person is waiting" : `${n} people are waiting`),

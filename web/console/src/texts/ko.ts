@@ -57,6 +57,7 @@ export const ko: Texts = {
   all: "전체",
   closed: "종료",
   unread: (n) => `읽지 않음 ${n}개`,
+  draft: "작성 중",
   waitingHeading: "대기 중",
   waitingMore: (n) => `${n}명 더 대기 중`,
   waitBar: (n) => `${n}명이 기다리고 있습니다`,

@@ -56,6 +56,7 @@ export const zh: Texts = {
   all: "全部",
   closed: "已关闭",
   unread: (n) => `${n} 条未读`,
+  draft: "草稿",
   waitingHeading: "等待中",
   waitingMore: (n) => `另有 ${n} 人等待`,
   waitBar: (n) => `${n} 人正在等待`,

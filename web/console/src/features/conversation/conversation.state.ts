@@ -161,6 +161,11 @@ export class ConversationState {
     this.#desk.client.typing(conversation, text.trim() !== "");
   }
 
+  /** An answer was begun there and left. Of the opened one the field itself tells. */
+  hasDraft(conversation: number): boolean {
+    return conversation !== this.opened.value && this.#drafts.get(conversation).trim() !== "";
+  }
+
   send(): void {
     const conversation = this.opened.value;
     const thread = this.#thread();

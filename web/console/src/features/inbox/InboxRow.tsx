@@ -15,6 +15,8 @@ export interface InboxRowProps {
   /** Present while the visitor waits for an answer. */
   waitingSince?: number;
   unread: number;
+  /** An answer was begun and left. */
+  draft: boolean;
   /** The colleague who has it. */
   agent?: { agent: number; name: string };
   current: boolean;
@@ -25,7 +27,8 @@ export interface InboxRowProps {
 }
 
 export function InboxRow(props: InboxRowProps) {
-  const { conversation, name, text, at, waitingSince, unread, agent, current, opened } = props;
+  const { conversation, name, text, at, waitingSince, unread, draft, agent, current, opened } =
+    props;
   const t = texts.value;
   // On the words themselves: a class of the row that changes together with what is in it leaves them as they
   // were in Chromium 156, which misses that a rule of "row words" begins to hold.
@@ -46,6 +49,7 @@ export function InboxRow(props: InboxRowProps) {
           <span class={`inbox-row-name ${words}`} dir="auto">
             {name}
           </span>
+          {draft && <span class="inbox-draft">{t.draft}</span>}
           {waitingSince !== undefined ? (
             <>
               <span class="reader-only">{t.waitingHeading}</span>

@@ -9,6 +9,8 @@ export interface WaitingCardProps {
   text: string;
   since: number;
   unread: number;
+  /** An answer was begun and left. */
+  draft: boolean;
   /** The row that j, k and Tab lead to. */
   current: boolean;
   opened: boolean;
@@ -19,7 +21,7 @@ export interface WaitingCardProps {
 
 /** A chat that nobody has: the loudest thing on the screen. Beside it only the button that takes it. */
 export function WaitingCard(props: WaitingCardProps) {
-  const { conversation, name, text, since, unread, current, opened } = props;
+  const { conversation, name, text, since, unread, draft, current, opened } = props;
   const t = texts.value;
   return (
     <div class={`waiting-card waiting-${stepNow(since)}`}>
@@ -36,6 +38,7 @@ export function WaitingCard(props: WaitingCardProps) {
           <span class="waiting-name one-line" dir="auto">
             {name}
           </span>
+          {draft && <span class="inbox-draft">{t.draft}</span>}
           {unread > 1 && (
             <span class="tag">
               <span class="reader-only">{t.unread(unread)}</span>

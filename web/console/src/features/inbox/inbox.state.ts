@@ -21,6 +21,8 @@ export interface InboxItem {
   at: number;
   waitingSince?: number;
   unread: number;
+  /** An answer was begun and left. */
+  draft: boolean;
   agent?: { agent: number; name: string };
 }
 
@@ -49,7 +51,12 @@ export function kindOf(c: Conversation): InboxItem["kind"] {
   return isWaiting(c) ? "card" : "row";
 }
 
-export function itemOf(c: Conversation, me: number, agents: ReadonlyMap<number, Agent>): InboxItem {
+export function itemOf(
+  c: Conversation,
+  me: number,
+  agents: ReadonlyMap<number, Agent>,
+  draft: boolean,
+): InboxItem {
   const kind = kindOf(c);
   const item: InboxItem = {
     kind,
@@ -60,6 +67,7 @@ export function itemOf(c: Conversation, me: number, agents: ReadonlyMap<number, 
     text: kind === "card" ? askedText(c) : lastText(c, me, agents),
     at: c.changed_at,
     unread: c.unread,
+    draft,
   };
   if (c.waiting_since !== undefined && c.state === "open") {
     item.waitingSince = c.waiting_since;
@@ -125,8 +133,8 @@ export class InboxState {
   }
 
   /** A conversation as its row shows it; made only for rows in sight. */
-  itemOf(c: Conversation): InboxItem {
-    return itemOf(c, this.#desk.me.value?.agent ?? 0, this.#desk.agents.value);
+  itemOf(c: Conversation, draft: boolean): InboxItem {
+    return itemOf(c, this.#desk.me.value?.agent ?? 0, this.#desk.agents.value, draft);
   }
 
   focus(conversation: number): void {
