@@ -290,7 +290,7 @@ test("the_last_message_stays_in_sight_when_an_answer_is_held_back", async () => 
     await Proxy.with(server.port, (proxy) => withConsoles(["mina"], async (desk) => {
         const question = `${"long\n".repeat(40)}question`;
         const kim = await asks(question, "Kim");
-        await desk.take("Kim");
+        await desk.take("long");
         await desk.shows(question);
         proxy.hold();
         await kim.post("the very last\nof\nmany\nlines");

@@ -179,9 +179,11 @@ export class Console {
         return this.page.locator(".waiting-card", { hasText: text });
     }
 
+    /** Read, too: who answers before that answers what he has not seen. */
     async take(text) {
         await this.waiting(text).getByRole("button", { name: /^Take/ }).click();
         await this.field.waitFor();
+        await this.page.locator(".messages-list .bubble-text", { hasText: text }).first().waitFor({ state: "attached" });
     }
 
     /** A conversation of the list, by what was last said in it. */

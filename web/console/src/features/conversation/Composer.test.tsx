@@ -51,6 +51,7 @@ const press = (init: KeyboardEventInit): boolean => {
 beforeEach(() => {
   sent = [];
   draft.value = "";
+  focusAsked.value = 0;
   document.body.innerHTML = "<div></div>";
   act(() => {
     const root = document.querySelector("div");
@@ -103,4 +104,13 @@ test("the cursor comes when it is asked for", async () => {
     focusAsked.value += 1;
   });
   expect(document.activeElement).toBe(field());
+});
+
+test("the cursor comes together with the text that is put there, not a frame later", async () => {
+  draft.value = "It is cancelled.";
+  focusAsked.value += 1;
+  await Promise.resolve();
+  expect(field().value).toBe("It is cancelled.");
+  expect(document.activeElement).toBe(field());
+  expect(field().selectionStart).toBe(field().value.length);
 });

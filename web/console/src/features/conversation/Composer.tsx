@@ -4,7 +4,7 @@ import {
   AGENT_COMMAND_POST_TEXT_MAX_CHARS as MAX_TEXT_CHARS,
 } from "@deskbell/protocol/text";
 import { EnterGuard } from "@deskbell/ui/enter";
-import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { texts } from "../../texts/texts.ts";
 import { Icon } from "../../ui/Icon.tsx";
 
@@ -30,14 +30,6 @@ export function Composer({ visitorName, draft, hint, focusAsked, onInput, onSend
   const left = MAX_TEXT_CHARS - countChars(draft);
   const sendable = left >= 0 && !isBlank(draft);
 
-  useEffect(() => {
-    const element = field.current;
-    if (focusAsked > 0 && element !== null) {
-      element.focus();
-      element.setSelectionRange(element.value.length, element.value.length);
-    }
-  }, [focusAsked]);
-
   useLayoutEffect(() => {
     const element = field.current;
     if (element !== null) {
@@ -45,6 +37,15 @@ export function Composer({ visitorName, draft, hint, focusAsked, onInput, onSend
       element.style.height = `${Math.min(element.scrollHeight, MAX_HEIGHT_PX)}px`;
     }
   }, [draft]);
+
+  // Together with the text it is for: a frame later somebody may have selected, or typed, in there.
+  useLayoutEffect(() => {
+    const element = field.current;
+    if (focusAsked > 0 && element !== null) {
+      element.focus();
+      element.setSelectionRange(element.value.length, element.value.length);
+    }
+  }, [focusAsked]);
 
   const onKeyDown = (event: KeyboardEvent): void => {
     if (guard.current.sends(event)) {

@@ -140,6 +140,14 @@ describe("an answer", () => {
     expect(client.called("post")).toEqual([["post", 7, "hello", 4]]);
   });
 
+  test("carries what was read before, while the messages are still on their way", async () => {
+    await startWith(said(1, 4), 3);
+    state.open(7, false);
+    state.write("answered at once");
+    state.send();
+    expect(client.called("post").at(-1)).toEqual(["post", 7, "answered at once", 3]);
+  });
+
   test("is shown at once, and stays one when it is stored", () => {
     state.write("hello");
     state.send();

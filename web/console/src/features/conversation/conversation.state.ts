@@ -172,7 +172,10 @@ export class ConversationState {
     if (conversation === undefined || thread === undefined) {
       return;
     }
-    const sent = this.#desk.client.post(conversation, this.draft.value, thread.seen);
+    // While the messages are on their way, what was read before a reload counts.
+    const read = this.#desk.conversation(conversation)?.agent_read ?? 0;
+    const seen = Math.max(thread.seen, read);
+    const sent = this.#desk.client.post(conversation, this.draft.value, seen);
     if (sent.ok) {
       thread.newAfter = undefined;
       this.write("");

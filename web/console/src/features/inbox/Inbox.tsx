@@ -35,7 +35,7 @@ export interface InboxProps {
 export function Inbox(props: InboxProps) {
   const { view, ahead, aheadMore, rows, complete, failed, loading } = props;
   const root = useRef<HTMLDivElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (props.focusAsked > 0) {
       const row = root.current?.querySelector<HTMLElement>(
         `[data-conversation="${props.current ?? 0}"]`,
