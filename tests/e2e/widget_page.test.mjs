@@ -125,6 +125,46 @@ test("a_page_from_right_to_left_has_it_on_the_left", async () => {
     assert.ok(own.x < theirs.x, "own messages are at the end of the line, here left");
 });
 
+test("a_page_that_runs_from_right_to_left_by_a_late_style_sheet", async () => {
+    site.pages["/rtl_style.html"] = `<!doctype html><html lang="ar"><head>
+        <script>addEventListener("load", () => document.head.insertAdjacentHTML("beforeend", "<style>body { direction: rtl }</style>"))</script>
+        <script async src="/w.js" data-site="demo"></script></head><body></body>`;
+    const { page } = await visit({ path: "/rtl_style.html" });
+    assert.ok((await box(page, ".launcher")).x < 100);
+});
+
+test("a_page_whose_body_runs_from_right_to_left_too", async () => {
+    site.pages["/rtl_body.html"] = '<!doctype html><html lang="ar"><body dir="rtl"><script async src="/w.js" data-site="demo"></script>';
+    const { page } = await visitAndOpen({ path: "/rtl_body.html" });
+    assert.ok((await box(page, ".launcher")).x < 100);
+    assert.ok((await box(page, ".window")).x < 100);
+    // A switch of languages without a new page.
+    await page.evaluate(() => document.body.removeAttribute("dir"));
+    await eventually(async () => assert.ok((await box(page, ".launcher")).x > 1000));
+    await page.evaluate(() => document.documentElement.setAttribute("dir", "rtl"));
+    await eventually(async () => assert.ok((await box(page, ".launcher")).x < 100));
+    await page.evaluate(() => document.body.setAttribute("dir", "ltr"));
+    await eventually(async () => assert.ok((await box(page, ".launcher")).x > 1000));
+});
+
+for (const [name, style] of [
+    ["transform", "transform: translateX(0)"], ["filter", "filter: saturate(1.1)"], ["contain", "contain: layout"], ["zoom", "zoom: 0.8"],
+]) {
+    test(`a_body_that_things_are_fixed_to_does_not_move_it ${name}`, async () => {
+        site.pages["/moved.html"] = `<!doctype html><html lang="en"><body style="margin: 0 0 0 90px; width: 700px; ${style}"><div style="height: 3000px"></div>
+            <script async src="/w.js" data-site="demo"></script>`;
+        const { page } = await visitAndOpen({ path: "/moved.html" });
+        await page.evaluate(() => scrollTo(0, 1000));
+        await page.mouse.move(0, 0); // under it the button rises
+        const { width, height } = await page.evaluate(() => ({ width: document.documentElement.clientWidth, height: innerHeight }));
+        const launcher = await box(page, ".launcher");
+        assert.deepEqual(launcher, { x: width - 80, y: height - 80, width: 60, height: 60 });
+        const window = await box(page, ".window");
+        assert.equal(window.x + window.width, width - 20);
+        assert.ok(window.y >= 0 && window.y + window.height <= launcher.y);
+    });
+}
+
 test("a_hostile_style_sheet_does_not_reach_in", async () => {
     site.pages["/hostile.html"] = `<!doctype html><html lang="en"><style>
         html { font-size: 40px } * { all: unset !important; display: none !important; font: 90px serif !important; color: lime !important }

@@ -32,22 +32,32 @@ export interface Button {
   destroy(): void;
 }
 
-/* Keeps the host element in the page: pages that swap their body take it out without meaning it. */
-function keepAttached(host: HTMLElement): () => void {
+/*
+ * Keeps the host element in the page, behind the body rather than in it: inside a body with a transform or a filter,
+ * "fixed" would mean fixed to that body, and pages that swap their body would take it out without meaning it. What
+ * the body would have told it by inheritance, and does not come from the root element, is the direction.
+ */
+function keepAttached(host: HTMLElement, setDirection: (direction: string) => void): () => void {
   let tries = 100;
   const attach = (): void => {
-    if (!host.isConnected && document.body && tries-- > 0) {
-      document.body.append(host);
+    const { body, documentElement: root } = document;
+    if (!body) {
+      return;
     }
-    if (document.body) {
-      observer.observe(document.body, { childList: true });
+    if (!host.isConnected && tries-- > 0) {
+      root.append(host);
     }
+    const { direction } = getComputedStyle(body);
+    setDirection(direction === getComputedStyle(root).direction ? "" : direction);
+    observer.observe(body, { attributeFilter: ["dir"] });
   };
-  const observer = new MutationObserver(() => host.isConnected || attach());
-  observer.observe(document.documentElement, { childList: true });
+  const observer = new MutationObserver(attach);
+  observer.observe(document.documentElement, { childList: true, attributeFilter: ["dir"] });
+  addEventListener("load", attach); // style sheets may have a say in the direction
   attach();
   return () => {
     observer.disconnect();
+    removeEventListener("load", attach);
     host.remove();
   };
 }
@@ -100,7 +110,9 @@ export function makeButton(onClick: () => void, onPress: () => void): Button {
   }
   desk.append(mount, note, button, news);
   shadow.append(desk);
-  const detach = keepAttached(host);
+  const detach = keepAttached(host, (direction) => {
+    desk.dir = direction;
+  });
 
   return {
     mount,

@@ -94,11 +94,29 @@ describe("before the click", () => {
     expect(document.querySelector("deskbell-widget")).toBeNull();
   });
 
-  it("the button comes back when the page replaces its body's content", async () => {
+  it.each<[string, () => void]>([
+    ["its body's content", () => document.body.replaceChildren(document.createElement("main"))],
+    ["its body", () => document.body.replaceWith(document.createElement("body"))],
+    [
+      "everything",
+      () => document.documentElement.replaceChildren(document.head, document.createElement("body")),
+    ],
+  ])("there is one button, and the same, when the page replaces %s", async (_what, replace) => {
     make();
-    document.body.replaceChildren(document.createElement("main"));
+    const before = document.querySelector("deskbell-widget");
+    replace();
     await Promise.resolve();
-    expect(document.querySelectorAll("deskbell-widget")).toHaveLength(1);
+    expect([...document.querySelectorAll("deskbell-widget")]).toEqual([before]);
+  });
+
+  it("who began in the head of the page comes when there is a body, and behind it", async () => {
+    const { body } = document;
+    body.remove();
+    make();
+    expect(document.querySelector("deskbell-widget")).toBeNull();
+    document.documentElement.append(body);
+    await Promise.resolve();
+    expect(body.nextElementSibling?.localName).toBe("deskbell-widget");
   });
 });
 
