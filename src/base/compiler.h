@@ -8,7 +8,6 @@
 #define BELL_LIKELY(x)         __builtin_expect(!!(x), 1)
 #define BELL_UNLIKELY(x)       __builtin_expect(!!(x), 0)
 #define BELL_PREFETCH(p)       __builtin_prefetch(p)
-#define BELL_UNUSED            __attribute__((unused))
 #define BELL_ARRAY_LEN(a)      (sizeof(a) / sizeof((a)[0]))
 #define BELL_INLINE            static inline __attribute__((always_inline))
 /*

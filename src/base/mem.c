@@ -126,6 +126,15 @@ void bell_mem_free(void *p)
     }
 }
 
+void bell_mem_free_text(bell_slice text)
+{
+    union {
+        const char *from;
+        char *to;
+    } owned = {.from = text.p};
+    bell_mem_free(owned.to);
+}
+
 void bell_mem_expect_large(void)
 {
 #ifdef __GLIBC__

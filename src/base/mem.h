@@ -22,6 +22,8 @@ void *bell_mem_resize(void *p, size_t size_bytes);
 char *bell_mem_copy_text(bell_slice s);
 /* NULL is fine. */
 void bell_mem_free(void *p);
+/* The same for a text that is owned as a slice: of bell_mem_copy_text, or of a buf. */
+void bell_mem_free_text(bell_slice text);
 
 /*
  * How glibc deals with large blocks; elsewhere nothing. By default it gives memory back so eagerly

@@ -60,19 +60,13 @@ bell_status bell_http_router_create(struct bell_http_router **out)
     return BELL_OK;
 }
 
-/* An owned text of a slice; bell_mem_free takes void *. */
-static void route_free_text(bell_slice text)
-{
-    bell_mem_free((void *)(uintptr_t)text.p);
-}
-
 static void route_group_finish(struct route_group *group)
 {
     for (size_t i = 0; i < group->count; i++) {
         bell_mem_free(group->routes[i].text);
     }
     bell_mem_free(group->routes);
-    route_free_text(group->allow);
+    bell_mem_free_text(group->allow);
 }
 
 void bell_http_router_destroy(struct bell_http_router *r)
@@ -84,7 +78,7 @@ void bell_http_router_destroy(struct bell_http_router *r)
         route_group_finish(&r->groups[i]);
     }
     bell_mem_free(r->groups);
-    route_free_text(r->allow);
+    bell_mem_free_text(r->allow);
     bell_mem_free(r);
 }
 
@@ -221,7 +215,7 @@ static void group_take(struct route_group *group, const struct route *route, bel
 {
     group->routes[group->count] = *route;
     group->count++;
-    route_free_text(group->allow);
+    bell_mem_free_text(group->allow);
     group->allow = allow;
 }
 
@@ -252,15 +246,15 @@ static bell_status router_add_route(struct bell_http_router *r, const struct rou
         router_open_group(r, place, routes, route->pattern);
     }
     group_take(&r->groups[place], route, group_allow);
-    route_free_text(r->allow);
+    bell_mem_free_text(r->allow);
     r->allow = all_allow;
     r->route_count++;
     return BELL_OK;
 
 free_group_allow:
-    route_free_text(group_allow);
+    bell_mem_free_text(group_allow);
 free_all_allow:
-    route_free_text(all_allow);
+    bell_mem_free_text(all_allow);
     return st;
 }
 

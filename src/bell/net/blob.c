@@ -13,7 +13,6 @@ struct bell_blob *bell_blob_create(size_t capacity)
     if (b != NULL) {
         atomic_init(&b->refs, 1);
         b->size = 0;
-        b->capacity = capacity;
         b->bytes = (char *)(b + 1);
     }
     return b;
@@ -25,8 +24,7 @@ struct bell_blob *bell_blob_create_static(bell_slice bytes)
     if (b != NULL) {
         atomic_init(&b->refs, 1);
         b->size = bytes.n;
-        b->capacity = bytes.n;
-        /* Never written through: size equals capacity, so nothing is ever appended. */
+        /* Never written through: it is full. */
         union {
             const char *from;
             char *to;
@@ -49,9 +47,4 @@ void bell_blob_unref(struct bell_blob *b)
     if (b != NULL && atomic_fetch_sub_explicit(&b->refs, 1, memory_order_acq_rel) == 1) {
         bell_mem_free(b);
     }
-}
-
-bool bell_blob_is_private(const struct bell_blob *b)
-{
-    return atomic_load_explicit(&b->refs, memory_order_acquire) == 1;
 }

@@ -1,24 +1,21 @@
 /*
  * Blobs: counted bytes that many send queues share.
  *
- * A blob is immutable once a second holder exists. Its maker drops its own hold after handing it
- * out; the last one frees. Any thread.
+ * Whoever makes a blob fills it before it has a second holder, and drops its own hold after handing
+ * it out; the last one frees. Any thread.
  */
 #ifndef BELL_NET_BLOB_H
 #define BELL_NET_BLOB_H
 
 #include "bell/slice.h"
-#include "bell/status.h"
 
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stddef.h>
 
 struct bell_blob {
     atomic_uint refs;
-    size_t size;     /* bytes in use */
-    size_t capacity; /* bytes there are; size for bytes that are not ours */
-    char *bytes;     /* behind this struct, or (borrowed for the process's life) somebody's */
+    size_t size; /* bytes in use */
+    char *bytes; /* behind this struct, or (borrowed for the process's life) somebody's */
 };
 
 /* Room for capacity bytes, size 0; held once. NULL without memory. */
@@ -28,7 +25,5 @@ struct bell_blob *bell_blob_create_static(bell_slice bytes);
 struct bell_blob *bell_blob_ref(struct bell_blob *b);
 /* NULL is fine. */
 void bell_blob_unref(struct bell_blob *b);
-/* Only the caller holds it: it may still grow. */
-bool bell_blob_is_private(const struct bell_blob *b);
 
 #endif

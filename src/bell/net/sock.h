@@ -96,8 +96,6 @@ uint16_t bell_sock_port(int fd);
 size_t bell_sock_offer(int fd, bell_slice head, bell_slice payload);
 /* Ends our half: the peer sees the end of the stream after what was sent. */
 void bell_sock_shutdown_send(int fd);
-/* The close will reset the connection and drop what is unsent. */
-void bell_sock_set_abort(int fd);
 void bell_sock_close(int fd);
 /* Raises RLIMIT_NOFILE as far as it may and returns what holds. */
 uint64_t bell_sock_raise_limit(void);

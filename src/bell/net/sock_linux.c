@@ -191,12 +191,6 @@ void bell_sock_shutdown_send(int fd)
     (void)shutdown(fd, SHUT_WR);
 }
 
-void bell_sock_set_abort(int fd)
-{
-    const struct linger now = {.l_onoff = 1, .l_linger = 0};
-    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
-}
-
 void bell_sock_close(int fd)
 {
     /* EINTR leaves the descriptor closed on Linux: never try again. */

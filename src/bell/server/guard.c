@@ -107,11 +107,7 @@ static void origin_destroy(void *user)
 {
     struct origin_guard *g = user;
     for (size_t i = 0; i < g->count; i++) {
-        union {
-            const char *from;
-            char *to;
-        } text = {.from = g->origins[i].scheme.p}; /* the text begins with it */
-        bell_mem_free(text.to);
+        bell_mem_free_text(g->origins[i].scheme); /* the text begins with it */
     }
     bell_mem_free(g);
 }

@@ -65,26 +65,17 @@ bell_status bell_http_server_create_sized(const bell_http_options *options, size
     return BELL_OK;
 }
 
-static void text_free(bell_slice s)
-{
-    union {
-        const char *from;
-        char *to;
-    } text = {.from = s.p};
-    bell_mem_free(text.to);
-}
-
 static void static_destroy(struct bell_http_static *s)
 {
     if (s->directory_fd >= 0) {
         (void)close(s->directory_fd);
     }
     bell_mem_free(s->index);
-    text_free(s->cache_control);
-    text_free(s->immutable_prefix);
+    bell_mem_free_text(s->cache_control);
+    bell_mem_free_text(s->immutable_prefix);
     for (size_t i = 0; i < s->field_count; i++) {
-        text_free(s->fields[i].name);
-        text_free(s->fields[i].value);
+        bell_mem_free_text(s->fields[i].name);
+        bell_mem_free_text(s->fields[i].value);
     }
     bell_mem_free(s->fields);
     bell_mem_free(s);

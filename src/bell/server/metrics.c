@@ -148,11 +148,7 @@ bell_status bell_metrics_name_topic(struct bell_ws_server *ws, bell_slice topic)
 void bell_metrics_forget_topics(struct bell_ws_server *ws)
 {
     for (size_t i = 0; i < ws->named_topic_count; i++) {
-        union {
-            const char *from;
-            char *to;
-        } text = {.from = ws->named_topics[i].name.p};
-        bell_mem_free(text.to);
+        bell_mem_free_text(ws->named_topics[i].name);
     }
 }
 

@@ -6,6 +6,7 @@
 #include "bell/http/text.h"
 #include "bell/server/connection.h"
 #include "bell/server/guard_internal.h"
+#include "bell/server/handshake_field.h"
 #include "bell/server/http_session_internal.h"
 #include "bell/server/server_loop.h"
 #include "bell/server/ws_server_internal.h"
@@ -14,41 +15,24 @@
 
 #include <stdio.h>
 
-enum { HEAD_MAX_BYTES = 4096, MAX_LINES = 16, MAX_FIELDS = 5 /* of ours */ };
-
-struct lines {
-    bell_slice values[MAX_LINES];
-};
-
-/* More lines of one name than anybody needs are as good as a broken field: the last are left out.
- */
-static bell_ws_field field_of(const bell_http_head *head, bell_slice name, struct lines *room)
-{
-    bell_ws_field field = {.values = room->values};
-    uint32_t index = 0;
-    while (field.count < MAX_LINES &&
-           bell_http_head_next(head, name, &index, &room->values[field.count])) {
-        field.count++;
-    }
-    return field;
-}
+enum { HEAD_MAX_BYTES = 4096, MAX_FIELDS = 5 /* of ours */ };
 
 static bell_ws_handshake_result check(const bell_http_head *head, const struct bell_ws_server *ws)
 {
-    struct lines upgrade;
-    struct lines connection;
-    struct lines key;
-    struct lines version;
-    struct lines protocol;
+    struct bell_handshake_lines upgrade;
+    struct bell_handshake_lines connection;
+    struct bell_handshake_lines key;
+    struct bell_handshake_lines version;
+    struct bell_handshake_lines protocol;
     const bell_ws_handshake_request request = {
         .method = bell_http_head_method(head),
         .http_major = 1,
         .http_minor = head->minor_version,
-        .upgrade = field_of(head, BELL_LIT("Upgrade"), &upgrade),
-        .connection = field_of(head, BELL_LIT("Connection"), &connection),
-        .key = field_of(head, BELL_LIT("Sec-WebSocket-Key"), &key),
-        .version = field_of(head, BELL_LIT("Sec-WebSocket-Version"), &version),
-        .protocol = field_of(head, BELL_LIT("Sec-WebSocket-Protocol"), &protocol),
+        .upgrade = bell_handshake_field(head, BELL_LIT("Upgrade"), &upgrade),
+        .connection = bell_handshake_field(head, BELL_LIT("Connection"), &connection),
+        .key = bell_handshake_field(head, BELL_LIT("Sec-WebSocket-Key"), &key),
+        .version = bell_handshake_field(head, BELL_LIT("Sec-WebSocket-Version"), &version),
+        .protocol = bell_handshake_field(head, BELL_LIT("Sec-WebSocket-Protocol"), &protocol),
     };
     return bell_ws_handshake_check(&request, ws->subprotocols, ws->subprotocol_count);
 }
@@ -57,12 +41,12 @@ static bell_ws_handshake_result check(const bell_http_head *head, const struct b
 static bell_ws_deflate_terms agree(const bell_http_head *head, const struct bell_ws_server *ws,
                                    char answer[BELL_WS_EXTENSION_ANSWER_BYTES])
 {
-    struct lines extensions;
+    struct bell_handshake_lines extensions;
     bell_ws_deflate_terms terms = {.server_bits = 0};
     answer[0] = '\0';
     if (ws->options.deflate.is_enabled) {
         const bell_ws_field offered =
-            field_of(head, BELL_LIT("Sec-WebSocket-Extensions"), &extensions);
+            bell_handshake_field(head, BELL_LIT("Sec-WebSocket-Extensions"), &extensions);
         (void)bell_ws_extension_negotiate(&offered, bell_ws_packer_terms(&ws->options.deflate),
                                           &terms, answer);
     }

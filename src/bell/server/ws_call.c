@@ -15,7 +15,7 @@
 #include "bell/server/ws_batch.h"
 #include "bell/server/ws_server_internal.h"
 #include "bell/ws/close_code.h"
-#include "bell/ws/encoder.h"
+#include "bell/ws/frame.h"
 
 /* ---- mails ---- */
 
@@ -62,12 +62,7 @@ static struct bell_blob *blob_of(bell_slice s)
 
 static struct bell_blob *frame_of(bell_message_type type, bell_slice data)
 {
-    struct bell_blob *b = bell_blob_create(data.n + BELL_WS_HEADER_MAX_BYTES);
-    if (b != NULL) {
-        b->size = bell_ws_encoder_write_frame(b->bytes, (enum bell_ws_opcode)type, data, NULL);
-        b->capacity = b->size; /* shared from the start: nothing may be put behind it */
-    }
-    return b;
+    return bell_ws_frame_create((enum bell_ws_opcode)type, data, false, NULL);
 }
 
 /* What a mail holds of memory that others hold too. */

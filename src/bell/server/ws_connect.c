@@ -4,6 +4,7 @@
 #include "bell/net/sock.h"
 #include "bell/net/tls.h"
 #include "bell/server/connection.h"
+#include "bell/server/handshake_field.h"
 #include "bell/server/io_server_internal.h"
 #include "bell/server/server_loop.h"
 #include "bell/server/ws_server_internal.h"
@@ -12,8 +13,6 @@
 
 #include <assert.h>
 #include <netinet/in.h>
-
-enum { MAX_LINES = 16 }; /* of one field that counts; more are as good as a broken one */
 
 /* ---- life ---- */
 
@@ -325,38 +324,23 @@ bell_status bell_ws_connect_post(struct bell_ws_connect *k)
 
 /* ---- the answer ---- */
 
-struct lines {
-    bell_slice values[MAX_LINES];
-};
-
-static bell_ws_field field_of(const bell_http_head *head, bell_slice name, struct lines *room)
-{
-    bell_ws_field field = {.values = room->values};
-    uint32_t index = 0;
-    while (field.count < MAX_LINES &&
-           bell_http_head_next(head, name, &index, &room->values[field.count])) {
-        field.count++;
-    }
-    return field;
-}
-
 /* RFC 6455 section 4.1, and what is agreed on: the sub-protocol (1 + its index, 0 = none) and
  * compression. */
 static bell_status check(const struct bell_ws_connect *k, uint8_t *subprotocol,
                          bell_ws_deflate_terms *deflate)
 {
-    struct lines upgrade;
-    struct lines connection;
-    struct lines accept;
-    struct lines protocol;
-    struct lines extensions;
+    struct bell_handshake_lines upgrade;
+    struct bell_handshake_lines connection;
+    struct bell_handshake_lines accept;
+    struct bell_handshake_lines protocol;
+    struct bell_handshake_lines extensions;
     const struct bell_ws_server *ws = k->ws;
     const bell_http_head *head = &k->head;
     const bell_ws_handshake_answer answer = {
-        .upgrade = field_of(head, BELL_LIT("Upgrade"), &upgrade),
-        .connection = field_of(head, BELL_LIT("Connection"), &connection),
-        .accept = field_of(head, BELL_LIT("Sec-WebSocket-Accept"), &accept),
-        .protocol = field_of(head, BELL_LIT("Sec-WebSocket-Protocol"), &protocol),
+        .upgrade = bell_handshake_field(head, BELL_LIT("Upgrade"), &upgrade),
+        .connection = bell_handshake_field(head, BELL_LIT("Connection"), &connection),
+        .accept = bell_handshake_field(head, BELL_LIT("Sec-WebSocket-Accept"), &accept),
+        .protocol = bell_handshake_field(head, BELL_LIT("Sec-WebSocket-Protocol"), &protocol),
     };
     size_t chosen;
     bell_status st = bell_ws_handshake_check_answer(
@@ -366,7 +350,7 @@ static bell_status check(const struct bell_ws_connect *k, uint8_t *subprotocol,
     }
     *subprotocol = chosen < ws->subprotocol_count ? (uint8_t)(chosen + 1) : 0;
     const bell_ws_field answered =
-        field_of(head, BELL_LIT("Sec-WebSocket-Extensions"), &extensions);
+        bell_handshake_field(head, BELL_LIT("Sec-WebSocket-Extensions"), &extensions);
     return bell_ws_extension_check_answer(&answered, ws->options.deflate.is_enabled,
                                           bell_ws_packer_terms(&ws->options.deflate), deflate);
 }

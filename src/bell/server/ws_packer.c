@@ -208,6 +208,20 @@ void bell_ws_packer_take_back(struct bell_ws_packer *p)
 
 /* ---- to many ---- */
 
+struct bell_blob *bell_ws_frame_create(enum bell_ws_opcode opcode, bell_slice payload,
+                                       bool is_deflated, const uint8_t *key)
+{
+    struct bell_blob *frame =
+        bell_blob_create(bell_ws_encoder_header_size(payload.n, key != NULL) + payload.n);
+    if (frame != NULL) {
+        frame->size = bell_ws_encoder_write_frame(frame->bytes, opcode, payload, key);
+        if (is_deflated) {
+            bell_ws_encoder_mark_deflated(frame->bytes);
+        }
+    }
+    return frame;
+}
+
 struct bell_ws_variants *bell_ws_variants_create(void)
 {
     struct bell_ws_variants *v = bell_mem_zalloc(sizeof *v);
@@ -247,13 +261,7 @@ static struct bell_blob *variant_make(struct bell_ws_packer *p, size_t index,
     struct bell_blob *twin = NULL;
     if (pack_fresh(p, index, message)) {
         atomic_fetch_add_explicit(&p->deflated, 1, memory_order_relaxed);
-        twin = bell_blob_create(p->out.n + BELL_WS_HEADER_MAX_BYTES);
-    }
-    if (twin != NULL) {
-        twin->size =
-            bell_ws_encoder_write_frame(twin->bytes, opcode, bell_buf_slice(&p->out), NULL);
-        twin->capacity = twin->size; /* shared from the start: nothing may be put behind it */
-        bell_ws_encoder_mark_deflated(twin->bytes);
+        twin = bell_ws_frame_create(opcode, bell_buf_slice(&p->out), true, NULL);
     }
     scratch_trim(&p->out);
     return twin == NULL ? bell_blob_ref(plain) : twin;

@@ -19,6 +19,7 @@
 #include "bell/status.h"
 #include "bell/ws/deflate.h"
 #include "bell/ws/extension.h"
+#include "bell/ws/frame.h"
 #include "bell/ws_server.h"
 
 #include <stdatomic.h>
@@ -86,6 +87,13 @@ BELL_NODISCARD bell_status bell_ws_packer_lend(struct bell_ws_packer *p, struct 
                                                bell_message_type type, bell_slice payload,
                                                bell_slice *message);
 void bell_ws_packer_take_back(struct bell_ws_packer *p);
+
+/*
+ * A whole frame by itself, which may be shared from the start: nothing can be put behind it. The
+ * payload is written as it is, under the mask of a client (key, else NULL). NULL without memory.
+ */
+struct bell_blob *bell_ws_frame_create(enum bell_ws_opcode opcode, bell_slice payload,
+                                       bool is_deflated, const uint8_t *key);
 
 /*
  * The compressed twins of a frame that many connections get, one for each size of window that is

@@ -97,11 +97,7 @@ bell_status bell_ws_queue_complete(bell_ws_queue_options *q)
 static void subprotocols_free(struct bell_ws_server *ws)
 {
     for (size_t i = 0; i < ws->subprotocol_count; i++) {
-        union {
-            const char *from;
-            char *to;
-        } text = {.from = ws->subprotocols[i].p};
-        bell_mem_free(text.to);
+        bell_mem_free_text(ws->subprotocols[i]);
     }
     bell_mem_free(ws->subprotocols);
 }

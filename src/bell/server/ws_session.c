@@ -109,10 +109,16 @@ static const uint8_t *masking_key(struct bell_ws_loop *loop)
     return loop->keys[--loop->keys_left];
 }
 
+/* NULL: frames of this connection are not masked. */
+static const uint8_t *key_for(const struct bell_connection *c)
+{
+    return c->u.ws.server->is_client ? masking_key(ws_loop_of(c)) : NULL;
+}
+
 static bell_status frame_queue(struct bell_connection *c, enum bell_ws_opcode opcode,
                                bell_slice payload, bool is_deflated)
 {
-    const uint8_t *key = c->u.ws.server->is_client ? masking_key(ws_loop_of(c)) : NULL;
+    const uint8_t *key = key_for(c);
     if (payload.n >= BELL_STREAM_LARGE_BYTES && key == NULL) {
         char header[BELL_WS_HEADER_MAX_BYTES];
         size_t n = bell_ws_encoder_write_header(header, opcode, true, payload.n, NULL);
@@ -179,20 +185,20 @@ static bell_status frame_put(struct bell_connection *c, struct bell_blob *frame,
     return BELL_OK;
 }
 
+/* A whole frame of its own; NULL without memory. */
+static struct bell_blob *frame_copy(struct bell_connection *c, enum bell_ws_opcode opcode,
+                                    bell_slice payload, bool is_deflated)
+{
+    return bell_ws_frame_create(opcode, payload, is_deflated, key_for(c));
+}
+
 static bell_status frame_put_copied(struct bell_connection *c, enum bell_ws_opcode opcode,
                                     bell_slice payload, bool is_deflated,
                                     const bell_ws_terms *terms)
 {
-    bool is_masked = c->u.ws.server->is_client;
-    struct bell_blob *frame =
-        bell_blob_create(payload.n + bell_ws_encoder_header_size(payload.n, is_masked));
+    struct bell_blob *frame = frame_copy(c, opcode, payload, is_deflated);
     if (frame == NULL) {
         return BELL_ENOMEM;
-    }
-    frame->size = bell_ws_encoder_write_frame(frame->bytes, opcode, payload,
-                                              is_masked ? masking_key(ws_loop_of(c)) : NULL);
-    if (is_deflated) {
-        bell_ws_encoder_mark_deflated(frame->bytes);
     }
     bell_status st = frame_put(c, frame, terms);
     bell_blob_unref(frame);
