@@ -24,6 +24,7 @@ struct bell_http_server;
 struct bell_http_request;
 struct bell_ws_server;
 
+/* Begin with bell_http_options_init: a zeroed one is refused, since limits must not be 0. */
 typedef struct {
     size_t max_head_bytes;     /* request line and header fields; above: 431 (414 for the target).
                                   Default 16 KiB */
@@ -52,8 +53,8 @@ static inline void bell_http_options_init(bell_http_options *options)
 }
 
 /*
- * options NULL = defaults. Owned by the caller, outlives the I/O server. BELL_EINVAL, BELL_ENOMEM;
- * BELL_ENOTSUP an option that only a later libbell knows.
+ * options NULL = defaults. Owned by the caller, outlives the I/O server. BELL_EINVAL (the log names
+ * the option), BELL_ENOMEM; BELL_ENOTSUP an option that only a later libbell knows.
  */
 BELL_NODISCARD static inline bell_status bell_http_server_create(const bell_http_options *options,
                                                                  struct bell_http_server **out)

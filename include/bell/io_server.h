@@ -28,6 +28,7 @@ typedef enum {
     BELL_IO_URING, /* Linux 6.1 and later, unless it is forbidden; else create fails */
 } bell_io_back_end;
 
+/* Begin with bell_io_options_init: a zeroed one is refused, since limits must not be 0. */
 typedef struct {
     uint32_t threads;          /* loops; 0 = one per core this process may use. At most 64 */
     uint32_t max_connections;  /* of the whole server; above, new ones are closed at once. Default

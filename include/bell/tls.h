@@ -61,8 +61,8 @@ static inline void bell_tls_options_init(bell_tls_options *options)
 
 /*
  * options NULL = defaults. Owned by the caller, outlives the I/O servers that listen with it.
- * BELL_EINVAL, BELL_ENOMEM; BELL_ENOTSUP a build without TLS, or an option that only a later
- * libbell knows.
+ * BELL_EINVAL an option out of its range; BELL_ENOMEM; BELL_ENOTSUP a build without TLS, or an
+ * option that only a later libbell knows.
  */
 BELL_NODISCARD static inline bell_status bell_tls_create(const bell_tls_options *options,
                                                          struct bell_tls **out)

@@ -168,6 +168,7 @@ typedef struct {
     bell_ws_overflow overflow; /* default BELL_OVERFLOW_CLOSE */
 } bell_ws_queue_options;
 
+/* Begin with bell_ws_options_init: a zeroed one is refused, since most limits must not be 0. */
 typedef struct {
     size_t max_message_bytes; /* whole message, inflated; above: Close 1009. Default 1 MiB */
     size_t max_frame_bytes;   /* one frame's payload as it comes, compressed or not; above: Close

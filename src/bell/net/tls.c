@@ -3,8 +3,10 @@
  */
 #include "bell/net/tls_internal.h"
 
+#include "base/compiler.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/option.h"
 #include "base/versioned.h"
 
 #include <stdio.h>
@@ -34,9 +36,13 @@ bell_status bell_tls_create_sized(const bell_tls_options *options, size_t option
     if (!bell_versioned_read(&known, sizeof known, options, options_bytes)) {
         return BELL_ENOTSUP;
     }
-    if ((unsigned)o->min_version > BELL_TLS_1_3 || o->handshakes_per_turn == 0 ||
-        o->handshakes_per_turn > MAX_STEPS) {
-        return BELL_EINVAL;
+    const bell_option_rule rules[] = {
+        {"min_version", (unsigned)o->min_version <= BELL_TLS_1_3},
+        {"handshakes_per_turn", o->handshakes_per_turn > 0 && o->handshakes_per_turn <= MAX_STEPS},
+    };
+    bell_status st = bell_option_check("bell_tls_options", rules, BELL_ARRAY_LEN(rules));
+    if (st != BELL_OK) {
+        return st;
     }
     struct bell_tls *tls = bell_mem_zalloc(sizeof *tls);
     if (tls == NULL) {
@@ -45,7 +51,7 @@ bell_status bell_tls_create_sized(const bell_tls_options *options, size_t option
     tls->options = *o;
     tls->options.alpn = NULL;
     bell_buf_init(&tls->alpn, ALPN_BYTES);
-    bell_status st = bell_tls_alpn_write(o->alpn, o->alpn_count, &tls->alpn);
+    st = bell_tls_alpn_write(o->alpn, o->alpn_count, &tls->alpn);
     if (st != BELL_OK) {
         bell_buf_finish(&tls->alpn);
         bell_mem_free(tls);

@@ -1,6 +1,8 @@
 #include "bell/http_server.h"
 
+#include "base/compiler.h"
 #include "base/mem.h"
+#include "base/option.h"
 #include "base/versioned.h"
 #include "bell/http/text.h"
 #include "bell/server/connection.h"
@@ -33,6 +35,20 @@ void bell_http_options_init_sized(bell_http_options *options, size_t options_byt
 
 /* ---- life ---- */
 
+static bell_status options_check(const bell_http_options *o)
+{
+    const bell_option_rule rules[] = {
+        {"max_head_bytes", o->max_head_bytes > 0 && o->max_head_bytes <= UINT32_MAX / 2},
+        {"max_header_count", o->max_header_count > 0},
+        {"max_body_bytes", o->max_body_bytes <= SIZE_MAX / 4},
+        {"head_timeout_ms", o->head_timeout_ms > 0},
+        {"body_timeout_ms", o->body_timeout_ms > 0},
+        {"keep_alive_ms", o->keep_alive_ms > 0},
+        {"send_timeout_ms", o->send_timeout_ms > 0},
+    };
+    return bell_option_check("bell_http_options", rules, BELL_ARRAY_LEN(rules));
+}
+
 bell_status bell_http_server_create_sized(const bell_http_options *options, size_t options_bytes,
                                           struct bell_http_server **out)
 {
@@ -41,10 +57,9 @@ bell_status bell_http_server_create_sized(const bell_http_options *options, size
     if (!bell_versioned_read(&known, sizeof known, options, options_bytes)) {
         return BELL_ENOTSUP;
     }
-    if (o->max_head_bytes == 0 || o->max_head_bytes > UINT32_MAX / 2 || o->max_header_count == 0 ||
-        o->head_timeout_ms == 0 || o->body_timeout_ms == 0 || o->keep_alive_ms == 0 ||
-        o->send_timeout_ms == 0 || o->max_body_bytes > SIZE_MAX / 4) {
-        return BELL_EINVAL;
+    bell_status st = options_check(o);
+    if (st != BELL_OK) {
+        return st;
     }
     struct bell_http_server *http = bell_mem_zalloc(sizeof *http);
     if (http == NULL) {
@@ -53,7 +68,7 @@ bell_status bell_http_server_create_sized(const bell_http_options *options, size
     http->options = *o;
     http->limits = (bell_http_parser_limits){.max_head_bytes = (uint32_t)o->max_head_bytes,
                                              .max_field_count = o->max_header_count};
-    bell_status st = bell_http_router_create(&http->routes);
+    st = bell_http_router_create(&http->routes);
     if (st == BELL_OK) {
         st = bell_http_router_create(&http->websockets);
     }

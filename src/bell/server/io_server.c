@@ -1,7 +1,9 @@
 #include "bell/io_server.h"
 
+#include "base/compiler.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/option.h"
 #include "base/versioned.h"
 #include "bell/net/sock.h"
 #include "bell/server/handover.h"
@@ -55,6 +57,10 @@ static bell_status proxies_parse(struct bell_io_server *io)
     bell_status st = io->proxies == NULL ? BELL_ENOMEM : BELL_OK;
     for (size_t i = 0; i < o->trusted_proxy_count && st == BELL_OK; i++) {
         st = bell_network_parse(bell_slice_from(o->trusted_proxies[i]), &io->proxies[i]);
+        if (st != BELL_OK) {
+            bell_log(BELL_LOG_ERROR, "no network option=bell_io_options.trusted_proxies given=%s",
+                     o->trusted_proxies[i]);
+        }
     }
     o->trusted_proxies = NULL;
     return st;
@@ -117,6 +123,20 @@ static bell_status loops_create_somehow(struct bell_io_server *io, uint32_t coun
     return loops_create(io, count, BELL_IO_EPOLL);
 }
 
+static bell_status options_check(const bell_io_options *o)
+{
+    const bell_option_rule rules[] = {
+        {"threads", o->threads <= BELL_IO_MAX_LOOPS},
+        {"max_connections", o->max_connections > 0},
+        {"backlog", o->backlog > 0 && o->backlog <= INT32_MAX},
+        {"back_end", (unsigned)o->back_end <= BELL_IO_URING},
+        {"trusted_proxy_count", o->trusted_proxy_count <= BELL_IO_MAX_PROXIES},
+        {"unix_mode", o->unix_mode <= MAX_UNIX_MODE},
+        {"spin_us", o->spin_us <= MAX_SPIN_US},
+    };
+    return bell_option_check("bell_io_options", rules, BELL_ARRAY_LEN(rules));
+}
+
 bell_status bell_io_server_create_sized(struct bell_http_server *http,
                                         const bell_io_options *options, size_t options_bytes,
                                         struct bell_io_server **out)
@@ -126,18 +146,16 @@ bell_status bell_io_server_create_sized(struct bell_http_server *http,
     if (!bell_versioned_read(&known, sizeof known, options, options_bytes)) {
         return BELL_ENOTSUP;
     }
-    if (o->threads > BELL_IO_MAX_LOOPS || o->max_connections == 0 || o->backlog == 0 ||
-        o->backlog > INT32_MAX || (unsigned)o->back_end > BELL_IO_URING ||
-        o->trusted_proxy_count > BELL_IO_MAX_PROXIES || o->unix_mode > MAX_UNIX_MODE ||
-        o->spin_us > MAX_SPIN_US) {
-        return BELL_EINVAL;
+    bell_status st = options_check(o);
+    if (st != BELL_OK) {
+        return st;
     }
     if (http != NULL && http->io != NULL) {
         return BELL_ESTATE;
     }
     bell_mem_expect_large();
     bell_io_back_end back_end;
-    bell_status st = bell_io_choose(o->back_end, &back_end);
+    st = bell_io_choose(o->back_end, &back_end);
     if (st != BELL_OK) {
         return st;
     }

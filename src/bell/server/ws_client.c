@@ -5,7 +5,9 @@
 #include "bell/ws_client.h"
 
 #include "base/buf.h"
+#include "base/compiler.h"
 #include "base/mem.h"
+#include "base/option.h"
 #include "base/random.h"
 #include "base/versioned.h"
 #include "bell/http/text.h"
@@ -59,13 +61,17 @@ bell_status bell_ws_client_create_sized(struct bell_io_server *io,
     if (!bell_versioned_read(&o, sizeof o, client_options, client_options_bytes)) {
         return BELL_ENOTSUP;
     }
-    if (o.connect_timeout_ms == 0 || o.max_head_bytes == 0 || o.max_head_bytes > MOST_HEAD_BYTES ||
-        o.max_header_count == 0 || o.max_header_count > MOST_HEADER_COUNT) {
-        return BELL_EINVAL;
+    const bell_option_rule rules[] = {
+        {"connect_timeout_ms", o.connect_timeout_ms > 0},
+        {"max_head_bytes", o.max_head_bytes > 0 && o.max_head_bytes <= MOST_HEAD_BYTES},
+        {"max_header_count", o.max_header_count > 0 && o.max_header_count <= MOST_HEADER_COUNT},
+    };
+    bell_status st = bell_option_check("bell_ws_client_options", rules, BELL_ARRAY_LEN(rules));
+    if (st != BELL_OK) {
+        return st;
     }
     struct bell_ws_server *ws;
-    bell_status st =
-        bell_ws_server_create_sized(component, component_bytes, options, options_bytes, &ws);
+    st = bell_ws_server_create_sized(component, component_bytes, options, options_bytes, &ws);
     if (st != BELL_OK) {
         return st;
     }

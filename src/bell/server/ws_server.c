@@ -1,6 +1,8 @@
 #include "bell/ws_server.h"
 
+#include "base/compiler.h"
 #include "base/mem.h"
+#include "base/option.h"
 #include "base/versioned.h"
 #include "bell/server/guard_internal.h"
 #include "bell/server/metrics_internal.h"
@@ -72,24 +74,22 @@ static size_t usual_mark(size_t max_bytes)
 
 bell_status bell_ws_queue_complete(bell_ws_queue_options *q)
 {
-    if (q->max_bytes == 0 || q->max_messages == 0 || q->high_bytes > q->max_bytes ||
-        q->high_messages > q->max_messages || (unsigned)q->overflow > BELL_OVERFLOW_DROP_NEWEST ||
-        !bell_ws_close_code_is_sendable(q->close_code)) {
-        return BELL_EINVAL;
-    }
-    if (q->high_bytes == 0) {
-        q->high_bytes = usual_mark(q->max_bytes);
-    }
-    if (q->high_messages == 0) {
-        q->high_messages = q->max_messages / 4;
-    }
-    if (q->low_bytes > q->high_bytes || q->low_messages > q->high_messages) {
-        return BELL_EINVAL;
-    }
+    q->high_bytes = q->high_bytes == 0 ? usual_mark(q->max_bytes) : q->high_bytes;
+    q->high_messages = q->high_messages == 0 ? q->max_messages / 4 : q->high_messages;
     q->low_bytes = q->low_bytes == 0 ? q->high_bytes : q->low_bytes;
     q->low_messages = q->low_messages == 0 ? q->high_messages : q->low_messages;
     q->overflow = q->overflow == BELL_OVERFLOW_DEFAULT ? BELL_OVERFLOW_CLOSE : q->overflow;
-    return BELL_OK;
+    const bell_option_rule rules[] = {
+        {"max_bytes", q->max_bytes > 0},
+        {"max_messages", q->max_messages > 0},
+        {"high_bytes", q->high_bytes <= q->max_bytes},
+        {"high_messages", q->high_messages <= q->max_messages},
+        {"low_bytes", q->low_bytes <= q->high_bytes},
+        {"low_messages", q->low_messages <= q->high_messages},
+        {"overflow", (unsigned)q->overflow <= BELL_OVERFLOW_DROP_NEWEST},
+        {"close_code", bell_ws_close_code_is_sendable(q->close_code)},
+    };
+    return bell_option_check("bell_ws_queue_options", rules, BELL_ARRAY_LEN(rules));
 }
 
 /* ---- life ---- */
@@ -110,8 +110,10 @@ static bell_status subprotocols_copy(struct bell_ws_server *ws, const bell_ws_op
     }
     for (size_t i = 0; i < options->subprotocol_count; i++) {
         bell_slice name = bell_slice_from(options->subprotocols[i]);
-        if (!bell_ws_handshake_is_token(name)) {
-            return BELL_EINVAL;
+        const bell_option_rule rule = {"subprotocols", bell_ws_handshake_is_token(name)};
+        bell_status st = bell_option_check("bell_ws_options", &rule, 1);
+        if (st != BELL_OK) {
+            return st;
         }
         char *copy = bell_mem_copy_text(name);
         if (copy == NULL) {
@@ -137,13 +139,32 @@ static bool is_between(uint8_t value, uint8_t least, uint8_t most)
     return value >= least && value <= most;
 }
 
-static bool is_deflate_right(const bell_ws_deflate_options *o)
+static bell_status deflate_check(const bell_ws_deflate_options *o)
 {
-    return !o->is_enabled || (is_between(o->server_max_window_bits, BELL_WS_MIN_WINDOW_BITS,
-                                         BELL_WS_MAX_WINDOW_BITS) &&
-                              is_between(o->client_max_window_bits, BELL_WS_MIN_WINDOW_BITS,
-                                         BELL_WS_MAX_WINDOW_BITS) &&
-                              is_between(o->level, 1, 9) && is_between(o->memory_level, 1, 9));
+    const bell_option_rule rules[] = {
+        {"server_max_window_bits",
+         is_between(o->server_max_window_bits, BELL_WS_MIN_WINDOW_BITS, BELL_WS_MAX_WINDOW_BITS)},
+        {"client_max_window_bits",
+         is_between(o->client_max_window_bits, BELL_WS_MIN_WINDOW_BITS, BELL_WS_MAX_WINDOW_BITS)},
+        {"level", is_between(o->level, 1, 9)},
+        {"memory_level", is_between(o->memory_level, 1, 9)},
+    };
+    return !o->is_enabled
+               ? BELL_OK
+               : bell_option_check("bell_ws_deflate_options", rules, BELL_ARRAY_LEN(rules));
+}
+
+static bell_status options_check(const bell_ws_options *o)
+{
+    const bell_option_rule rules[] = {
+        {"max_message_bytes", o->max_message_bytes > 0},
+        {"max_frame_bytes", o->max_frame_bytes > 0},
+        {"close_timeout_ms", o->close_timeout_ms > 0},
+        {"upgrade_timeout_ms", o->upgrade_timeout_ms > 0},
+        {"subprotocol_count", o->subprotocol_count <= BELL_WS_MAX_SUBPROTOCOLS},
+    };
+    bell_status st = bell_option_check("bell_ws_options", rules, BELL_ARRAY_LEN(rules));
+    return st == BELL_OK ? deflate_check(&o->deflate) : st;
 }
 
 bell_status bell_ws_server_create_sized(const struct bell_component *component,
@@ -157,10 +178,12 @@ bell_status bell_ws_server_create_sized(const struct bell_component *component,
         !bell_versioned_read(&known, sizeof known, options, options_bytes)) {
         return BELL_ENOTSUP;
     }
-    if (o->max_message_bytes == 0 || o->max_frame_bytes == 0 || o->close_timeout_ms == 0 ||
-        o->upgrade_timeout_ms == 0 || o->subprotocol_count > BELL_WS_MAX_SUBPROTOCOLS ||
-        !is_deflate_right(&o->deflate) || bell_ws_queue_complete(&known.queue) != BELL_OK) {
-        return BELL_EINVAL;
+    bell_status st = options_check(o);
+    if (st == BELL_OK) {
+        st = bell_ws_queue_complete(&known.queue);
+    }
+    if (st != BELL_OK) {
+        return st;
     }
     struct bell_ws_server *ws = bell_mem_zalloc(sizeof *ws);
     if (ws == NULL) {
@@ -170,7 +193,7 @@ bell_status bell_ws_server_create_sized(const struct bell_component *component,
     ws->component = callbacks;
     ws->options = *o;
     ws->limits = (bell_ws_limits){o->max_frame_bytes, o->max_message_bytes};
-    bell_status st = subprotocols_copy(ws, o);
+    st = subprotocols_copy(ws, o);
     if (st != BELL_OK) {
         bell_ws_server_destroy(ws);
         return st;
