@@ -3,12 +3,11 @@
 #include "base/clock.h"
 #include "base/compiler.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "bell/net/stream.h"
 #include "bell/net/stream_events.h"
 #include "bell/net/stream_tls.h"
 #include "bell/net/tls.h"
-
-#include <signal.h>
 
 static _Thread_local struct bell_loop *current_loop;
 
@@ -163,10 +162,6 @@ static bell_status next_turn(struct bell_loop *loop)
 static void *loop_main(void *user)
 {
     struct bell_loop *loop = user;
-    /* Signals are for the threads of the application. */
-    sigset_t all;
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_BLOCK, &all, NULL);
     current_loop = loop;
     begin_turn(loop);
     loop->events.on_start(loop->user);
@@ -196,11 +191,9 @@ static void *loop_main(void *user)
 
 bell_status bell_loop_start(struct bell_loop *loop)
 {
-    if (pthread_create(&loop->thread, NULL, loop_main, loop) != 0) {
-        return BELL_ENOMEM;
-    }
-    loop->is_running = true;
-    return BELL_OK;
+    bell_status st = bell_thread_start(&loop->thread, loop_main, loop);
+    loop->is_running = st == BELL_OK;
+    return st;
 }
 
 void bell_loop_stop(struct bell_loop *loop)

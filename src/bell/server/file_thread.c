@@ -1,6 +1,7 @@
 #include "bell/server/file_thread.h"
 
 #include "base/mem.h"
+#include "base/thread.h"
 #include "bell/net/blob.h"
 #include "bell/server/connection.h"
 #include "bell/server/http_server_internal.h"
@@ -9,7 +10,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -205,9 +205,6 @@ static void *file_main(void *user)
 {
     struct bell_file_thread *t = user;
     struct bell_file_job *job;
-    sigset_t all;
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_BLOCK, &all, NULL);
     while ((job = take(t)) != NULL) {
         job->status = job->fd < 0 ? job_open(job) : job_read(job);
         job->mail = (struct bell_mail){.deliver = job_deliver, .discard = job_discard};
@@ -224,11 +221,12 @@ bell_status bell_file_thread_create(struct bell_file_thread **out)
     }
     (void)pthread_mutex_init(&t->lock, NULL);
     (void)pthread_cond_init(&t->has_work, NULL);
-    if (pthread_create(&t->thread, NULL, file_main, t) != 0) {
+    bell_status st = bell_thread_start(&t->thread, file_main, t);
+    if (st != BELL_OK) {
         (void)pthread_cond_destroy(&t->has_work);
         (void)pthread_mutex_destroy(&t->lock);
         bell_mem_free(t);
-        return BELL_ENOMEM;
+        return st;
     }
     *out = t;
     return BELL_OK;

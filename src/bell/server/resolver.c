@@ -1,12 +1,12 @@
 #include "bell/server/resolver.h"
 
 #include "base/mem.h"
+#include "base/thread.h"
 #include "bell/server/server_loop.h"
 
 #include <netdb.h>
 #include <netinet/in.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -137,23 +137,14 @@ static void *resolver_main(void *user)
     return NULL;
 }
 
-/* Detached: nobody waits for a name server that does not answer. It inherits that no signal is for
- * it. */
-static bool thread_start(struct bell_resolver *r)
+/* Nobody waits for a name server that does not answer. */
+static bool detached_thread_start(struct bell_resolver *r)
 {
     pthread_t thread;
-    pthread_attr_t attributes;
-    sigset_t all;
-    sigset_t before;
-    if (pthread_attr_init(&attributes) != 0) {
-        return false;
+    bool is_started = bell_thread_start(&thread, resolver_main, r) == BELL_OK;
+    if (is_started) {
+        (void)pthread_detach(thread);
     }
-    (void)sigfillset(&all);
-    (void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    (void)pthread_sigmask(SIG_BLOCK, &all, &before);
-    bool is_started = pthread_create(&thread, &attributes, resolver_main, r) == 0;
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    (void)pthread_attr_destroy(&attributes);
     return is_started;
 }
 
@@ -198,7 +189,7 @@ bell_status bell_resolver_submit(struct bell_resolver *r, struct bell_resolver_j
     if (r->waiting == BELL_RESOLVER_MAX_JOBS) {
         st = BELL_ELIMIT;
     } else if (r->idle <= r->waiting && r->threads < BELL_RESOLVER_THREADS) {
-        if (thread_start(r)) {
+        if (detached_thread_start(r)) {
             r->threads++;
             r->refs++;
         } else if (r->threads == 0) {
