@@ -9,10 +9,13 @@
 static void on_page(struct bell_http_request *request, void *user)
 {
     (void)user;
+    const bell_http_field nosniff = {BELL_LIT("X-Content-Type-Options"), BELL_LIT("nosniff")};
     const bell_http_response response = {
         .status = 404,
         .content_type = BELL_LIT("text/plain; charset=utf-8"),
-        .body = BELL_LIT("This deskbell was built without its web parts (-Dweb=false).\n")};
+        .body = BELL_LIT("This deskbell was built without its web parts (-Dweb=false).\n"),
+        .fields = &nosniff,
+        .field_count = 1};
     bell_status st = bell_http_respond(request, &response);
     (void)st; /* the peer gets 500 */
 }

@@ -33,6 +33,16 @@ test("a build without web parts answers 404 and says why", async (t) => {
     }
 });
 
+test("no answer with a body lets a browser guess its type", async () => {
+    for (const [method, path] of [
+        ["GET", "/nonsense"], ["GET", "/console/nonsense"], ["GET", "/console/"], ["GET", "/demo/"], ["GET", "/w.js"], ["POST", "/w.js"],
+        ["GET", "/%"], ["GET", "/api/nonsense"], ["GET", "/api/me"], ["POST", "/api/me"], ["GET", "/healthz"], ["GET", "/metrics"],
+    ]) {
+        const answer = await server.http(method, path, { origin: server.origin });
+        assert.equal(answer.headers["x-content-type-options"], "nosniff", `${method} ${path}: ${answer.status}`);
+    }
+});
+
 page("the root leads to the console", async () => {
     for (const [path, to] of [["/", "/console/"], ["/console", "/console/"], ["/demo", "/demo/"]]) {
         const answer = await server.http("GET", path);

@@ -214,6 +214,9 @@ static void response_put_head(struct bell_buf *out, const bell_http_response_hea
     if (head->content_type.n > 0) {
         response_put_field(out, BELL_LIT("Content-Type"), head->content_type);
     }
+    if (head->is_nosniff) {
+        response_put_field(out, BELL_LIT("X-Content-Type-Options"), BELL_LIT("nosniff"));
+    }
     if (bell_http_status_has_body(head->status)) {
         response_put(out, BELL_LIT("Content-Length: "));
         response_put_number(out, head->content_length);
@@ -252,6 +255,7 @@ bell_status bell_http_response_write_plain(struct bell_buf *out,
     size_t body_bytes = has_body ? 4 + reason.n + 1 : 0;
     plain.content_type = has_body ? BELL_LIT("text/plain; charset=utf-8") : (bell_slice){NULL, 0};
     plain.content_length = body_bytes;
+    plain.is_nosniff = has_body;
     size_t before = out->n;
     bell_status st = bell_http_response_write_head(out, &plain);
     if (st != BELL_OK || is_head_request || !has_body) {

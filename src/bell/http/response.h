@@ -33,6 +33,7 @@ typedef struct {
     uint64_t content_length; /* of the body that a GET would have; written unless the status has no
                                 body (1xx, 204, 304) */
     uint16_t status;         /* 100 to 599 */
+    bool is_nosniff;         /* "X-Content-Type-Options: nosniff": the type is what it says it is */
     bell_http_connection connection;
 } bell_http_response_head;
 
@@ -50,8 +51,8 @@ BELL_NODISCARD bell_status bell_http_response_write_head(struct bell_buf *out,
 
 /*
  * Appends a complete answer with a line of text as its body ("404 Not Found\n"), without it for
- * HEAD and for a status that has none. head's content_type and content_length are not used; its
- * fields are.
+ * HEAD and for a status that has none. head's content_type, content_length and is_nosniff are not
+ * used; its fields are.
  */
 BELL_NODISCARD bell_status bell_http_response_write_plain(struct bell_buf *out,
                                                           const bell_http_response_head *head,

@@ -139,45 +139,50 @@ static bell_status answer_queue(struct bell_connection *c, const bell_http_respo
     return st == BELL_ELIMIT ? BELL_EINVAL : st;
 }
 
-/*
- * Refuses with a status and ends the connection: after a broken request nobody knows where the next
- * one begins.
- */
-void bell_http_session_refuse(struct bell_connection *c, uint16_t status)
+bell_status bell_http_session_say(struct bell_connection *c, const bell_http_response_head *head,
+                                  bool is_head_request)
 {
     struct bell_buf text;
-    const bell_http_response_head head = {.date = bell_http_session_date(c),
-                                          .status = status,
-                                          .connection = BELL_HTTP_CONNECTION_CLOSE};
     bell_buf_init(&text, BELL_HTTP_MAX_RESPONSE_HEAD_BYTES);
-    bell_status st = bell_http_response_write_plain(&text, &head, c->u.http->is_head_request);
+    bell_status st = bell_http_response_write_plain(&text, head, is_head_request);
     if (st == BELL_OK) {
         st = bell_stream_send(&c->stream, bell_buf_slice(&text), bell_slice_make(NULL, 0));
     }
     bell_buf_finish(&text);
-    if (st == BELL_OK) {
+    return st;
+}
+
+void bell_http_session_say_last(struct bell_connection *c, const bell_http_response_head *head,
+                                bool is_head_request)
+{
+    if (bell_http_session_say(c, head, is_head_request) == BELL_OK) {
         bell_connection_end(c);
     } else {
         bell_connection_close(c);
     }
 }
 
+/*
+ * Refuses with a status and ends the connection: after a broken request nobody knows where the next
+ * one begins.
+ */
+void bell_http_session_refuse(struct bell_connection *c, uint16_t status)
+{
+    const bell_http_response_head head = {.date = bell_http_session_date(c),
+                                          .status = status,
+                                          .connection = BELL_HTTP_CONNECTION_CLOSE};
+    bell_http_session_say_last(c, &head, c->u.http->is_head_request);
+}
+
 bell_status bell_http_session_plain(struct bell_connection *c, uint16_t status,
                                     const bell_http_field *fields, size_t field_count)
 {
-    struct bell_buf text;
     const bell_http_response_head head = {.date = bell_http_session_date(c),
                                           .fields = fields,
                                           .field_count = field_count,
                                           .status = status,
                                           .connection = bell_http_session_persistence(c)};
-    bell_buf_init(&text, BELL_HTTP_MAX_RESPONSE_HEAD_BYTES);
-    bell_status st = bell_http_response_write_plain(&text, &head, c->u.http->is_head_request);
-    if (st == BELL_OK) {
-        st = bell_stream_send(&c->stream, bell_buf_slice(&text), bell_slice_make(NULL, 0));
-    }
-    bell_buf_finish(&text);
-    return st;
+    return bell_http_session_say(c, &head, c->u.http->is_head_request);
 }
 
 bell_status bell_http_session_queue(struct bell_connection *c, const bell_http_response *response)

@@ -38,6 +38,13 @@ struct bell_http_session {
     bell_http_head_field fields[]; /* limits.max_field_count */
 };
 
+/* Queues an answer of this head and a line of text that tells the status. BELL_ENOMEM. */
+BELL_NODISCARD bell_status bell_http_session_say(struct bell_connection *c,
+                                                 const bell_http_response_head *head,
+                                                 bool is_head_request);
+/* The same, and ends the connection, whether that can be said or not. */
+void bell_http_session_say_last(struct bell_connection *c, const bell_http_response_head *head,
+                                bool is_head_request);
 /* Answers with a line of text, the connection goes on. BELL_ENOMEM. */
 BELL_NODISCARD bell_status bell_http_session_plain(struct bell_connection *c, uint16_t status,
                                                    const bell_http_field *fields,

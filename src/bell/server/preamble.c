@@ -40,22 +40,11 @@ static void refuse(struct bell_connection *c)
 {
     static struct bell_log_limit limit;
     char peer[BELL_ADDRESS_TEXT_BYTES];
-    struct bell_buf text;
     const bell_http_response_head head = {
         .date = bell_http_session_date(c), .status = 400, .connection = BELL_HTTP_CONNECTION_CLOSE};
     (void)bell_address_format(&c->peer, peer);
     bell_log_limited(&limit, BELL_LOG_WARN, "connection refused why=proxy_header proxy=%s", peer);
-    bell_buf_init(&text, BELL_HTTP_MAX_RESPONSE_HEAD_BYTES);
-    bell_status st = bell_http_response_write_plain(&text, &head, false);
-    if (st == BELL_OK) {
-        st = bell_stream_send(&c->stream, bell_buf_slice(&text), bell_slice_make(NULL, 0));
-    }
-    bell_buf_finish(&text);
-    if (st == BELL_OK) {
-        bell_connection_end(c);
-    } else {
-        bell_connection_close(c);
-    }
+    bell_http_session_say_last(c, &head, false);
 }
 
 /* Most headers come in one piece and need no memory. */

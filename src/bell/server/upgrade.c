@@ -15,7 +15,7 @@
 
 #include <stdio.h>
 
-enum { HEAD_MAX_BYTES = 4096, MAX_FIELDS = 5 /* of ours */ };
+enum { MAX_FIELDS = 5 }; /* of ours */
 
 static bell_ws_handshake_result check(const bell_http_head *head, const struct bell_ws_server *ws)
 {
@@ -53,19 +53,6 @@ static bell_ws_deflate_terms agree(const bell_http_head *head, const struct bell
     return terms;
 }
 
-static bell_status plain_queue(struct bell_http_request *r, const bell_http_response_head *head)
-{
-    struct bell_buf text;
-    bell_buf_init(&text, HEAD_MAX_BYTES);
-    bell_status st = bell_http_response_write_plain(
-        &text, head, bell_slice_equal(bell_http_head_method(&r->head), BELL_LIT("HEAD")));
-    if (st == BELL_OK) {
-        st = bell_stream_send(&r->c->stream, bell_buf_slice(&text), bell_slice_make(NULL, 0));
-    }
-    bell_buf_finish(&text);
-    return st;
-}
-
 static const bell_http_field UPGRADE_FIELDS[] = {
     {{"Upgrade", 7}, {"websocket", 9}},
     {{"Sec-WebSocket-Version", 21}, {BELL_WS_VERSION, sizeof BELL_WS_VERSION - 1}},
@@ -95,11 +82,7 @@ static void refuse(struct bell_http_request *r, uint16_t status, uint32_t retry_
                                           .field_count = count,
                                           .status = status,
                                           .connection = connection};
-    if (plain_queue(r, &head) == BELL_OK) {
-        bell_connection_end(r->c);
-    } else {
-        bell_connection_close(r->c);
-    }
+    bell_http_session_say_last(r->c, &head, r->c->u.http->is_head_request);
 }
 
 bell_status bell_upgrade_required(struct bell_http_request *r, bell_slice date,
@@ -112,7 +95,7 @@ bell_status bell_upgrade_required(struct bell_http_request *r, bell_slice date,
                                           .connection = connection == BELL_HTTP_CONNECTION_CLOSE
                                                             ? BELL_HTTP_CONNECTION_CLOSE_UPGRADE
                                                             : BELL_HTTP_CONNECTION_UPGRADE};
-    return plain_queue(r, &head);
+    return bell_http_session_say(r->c, &head, r->c->u.http->is_head_request);
 }
 
 /* ---- accepting ---- */

@@ -2,6 +2,7 @@
  * For operators: /healthz and /metrics.
  */
 #include "base/clock.h"
+#include "base/compiler.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "bell/metrics.h"
@@ -13,9 +14,15 @@ enum { METRICS_MAX_BYTES = 1024 * 1024 };
 static void respond_text(struct bell_http_request *request, uint16_t status, bell_slice type,
                          bell_slice body)
 {
-    const bell_http_field field = {BELL_LIT("Cache-Control"), BELL_LIT("no-store")};
-    const bell_http_response response = {
-        .status = status, .content_type = type, .body = body, .fields = &field, .field_count = 1};
+    const bell_http_field fields[] = {
+        {BELL_LIT("Cache-Control"), BELL_LIT("no-store")},
+        {BELL_LIT("X-Content-Type-Options"), BELL_LIT("nosniff")},
+    };
+    const bell_http_response response = {.status = status,
+                                         .content_type = type,
+                                         .body = body,
+                                         .fields = fields,
+                                         .field_count = BELL_ARRAY_LEN(fields)};
     bell_status st = bell_http_respond(request, &response);
     (void)st; /* the peer gets 500 */
 }

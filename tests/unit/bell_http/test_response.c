@@ -177,11 +177,13 @@ static void writes_short_error_bodies(void **state)
                                           .field_count = 1};
     assert_plain(&head, false,
                  "HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\n"
-                 "Content-Type: text/plain; charset=utf-8\r\nContent-Length: 23\r\n"
+                 "Content-Type: text/plain; charset=utf-8\r\n"
+                 "X-Content-Type-Options: nosniff\r\nContent-Length: 23\r\n"
                  "Allow: GET\r\n\r\n405 Method Not Allowed\n");
     assert_plain(&head, true,
                  "HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\n"
-                 "Content-Type: text/plain; charset=utf-8\r\nContent-Length: 23\r\n"
+                 "Content-Type: text/plain; charset=utf-8\r\n"
+                 "X-Content-Type-Options: nosniff\r\nContent-Length: 23\r\n"
                  "Allow: GET\r\n\r\n");
     assert_plain(&(bell_http_response_head){.status = 204}, false,
                  "HTTP/1.1 204 No Content\r\n\r\n");
