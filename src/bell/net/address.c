@@ -212,11 +212,20 @@ bell_status bell_network_parse(bell_slice text, bell_network *out)
     return BELL_OK;
 }
 
+bell_network bell_network_of(const bell_address *a, uint8_t prefix_bits)
+{
+    bell_network network = {.base = *a, .prefix_bits = prefix_bits};
+    clear_behind(&network.base, prefix_bits);
+    return network;
+}
+
 bool bell_network_has(const bell_network *network, const bell_address *a)
 {
-    bell_address masked = *a;
-    clear_behind(&masked, network->prefix_bits);
-    return memcmp(masked.bytes, network->base.bytes, sizeof masked.bytes) == 0;
+    const uint8_t *base = network->base.bytes;
+    size_t whole = network->prefix_bits / 8;
+    unsigned rest_bits = network->prefix_bits % 8;
+    return memcmp(a->bytes, base, whole) == 0 &&
+           (rest_bits == 0 || (a->bytes[whole] ^ base[whole]) >> (8 - rest_bits) == 0);
 }
 
 bool bell_network_equal(const bell_network *a, const bell_network *b)

@@ -50,6 +50,8 @@ bool bell_address_is_none(const bell_address *a);
  * without an address. BELL_EINVAL.
  */
 BELL_NODISCARD bell_status bell_network_parse(bell_slice text, bell_network *out);
+/* That of an address: its first so many bits, 0 to 128. */
+bell_network bell_network_of(const bell_address *a, uint8_t prefix_bits);
 bool bell_network_has(const bell_network *network, const bell_address *a);
 bool bell_network_equal(const bell_network *a, const bell_network *b);
 /* Is the address in one of them? */

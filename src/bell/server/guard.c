@@ -9,6 +9,7 @@
 #include "bell/net/address.h"
 #include "bell/server/guard_internal.h"
 #include "bell/server/guard_table.h"
+#include "bell/server/network_set.h"
 
 #include <pthread.h>
 
@@ -186,16 +187,14 @@ bell_status bell_guard_origin_create(const char *const *origins, size_t count,
 
 struct address_guard {
     pthread_rwlock_t lock;
-    bell_network *networks; /* (owned) */
-    size_t count;
-    size_t capacity;
+    struct bell_network_set blocked; /* under the lock */
 };
 
 static void address_destroy(void *user)
 {
     struct address_guard *g = user;
     (void)pthread_rwlock_destroy(&g->lock);
-    bell_mem_free(g->networks);
+    bell_network_set_finish(&g->blocked);
     bell_mem_free(g);
 }
 
@@ -208,10 +207,8 @@ static bell_guard_verdict address_on_upgrade(const struct bell_http_request *req
         return verdict; /* no IP peer: a Unix socket */
     }
     (void)pthread_rwlock_rdlock(&g->lock);
-    for (size_t i = 0; i < g->count && verdict.status == 0; i++) {
-        if (bell_network_has(&g->networks[i], &peer)) {
-            verdict.status = 403;
-        }
+    if (bell_network_set_has(&g->blocked, &peer)) {
+        verdict.status = 403;
     }
     (void)pthread_rwlock_unlock(&g->lock);
     return verdict;
@@ -227,37 +224,8 @@ bell_status bell_guard_address_create(struct bell_guard **out)
         return BELL_ENOMEM;
     }
     (void)pthread_rwlock_init(&g->lock, NULL);
+    bell_network_set_init(&g->blocked);
     return wrap(&ADDRESS_CALLBACKS, g, out);
-}
-
-static size_t network_find(const struct address_guard *g, const bell_network *network)
-{
-    size_t i = 0;
-    while (i < g->count && !bell_network_equal(&g->networks[i], network)) {
-        i++;
-    }
-    return i;
-}
-
-static bell_status network_add(struct address_guard *g, const bell_network *network)
-{
-    if (network_find(g, network) < g->count) {
-        return BELL_OK;
-    }
-    if (g->count == MAX_NETWORKS) {
-        return BELL_ELIMIT;
-    }
-    if (g->count == g->capacity) {
-        size_t capacity = g->capacity == 0 ? 16 : g->capacity * 2;
-        bell_network *networks = bell_mem_resize(g->networks, capacity * sizeof *networks);
-        if (networks == NULL) {
-            return BELL_ENOMEM;
-        }
-        g->networks = networks;
-        g->capacity = capacity;
-    }
-    g->networks[g->count++] = *network;
-    return BELL_OK;
 }
 
 bell_status bell_guard_address_block(struct bell_guard *guard, bell_slice network)
@@ -269,7 +237,7 @@ bell_status bell_guard_address_block(struct bell_guard *guard, bell_slice networ
         return BELL_EINVAL;
     }
     (void)pthread_rwlock_wrlock(&g->lock);
-    bell_status st = network_add(g, &parsed);
+    bell_status st = bell_network_set_add(&g->blocked, &parsed, MAX_NETWORKS);
     (void)pthread_rwlock_unlock(&g->lock);
     return st;
 }
@@ -283,11 +251,7 @@ bell_status bell_guard_address_unblock(struct bell_guard *guard, bell_slice netw
         return BELL_EINVAL;
     }
     (void)pthread_rwlock_wrlock(&g->lock);
-    size_t i = network_find(g, &parsed);
-    bell_status st = i < g->count ? BELL_OK : BELL_ENOTFOUND;
-    if (st == BELL_OK) {
-        g->networks[i] = g->networks[--g->count];
-    }
+    bell_status st = bell_network_set_remove(&g->blocked, &parsed);
     (void)pthread_rwlock_unlock(&g->lock);
     return st;
 }
