@@ -25,6 +25,12 @@ static inline uint16_t bell_read_be16(const void *from)
     return (uint16_t)((unsigned)b[0] << 8 | b[1]);
 }
 
+static inline uint32_t bell_read_be32(const void *from)
+{
+    const uint8_t *b = from;
+    return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
+}
+
 static inline uint64_t bell_read_be64(const void *from)
 {
     const uint8_t *b = from;

@@ -71,7 +71,7 @@ bell_status bell_address_parse_listen(const char *text, struct sockaddr_storage 
     return BELL_OK;
 }
 
-static bell_address mapped(const void *v4)
+bell_address bell_address_from_ipv4(const void *v4)
 {
     bell_address a;
     memcpy(a.bytes, MAPPED_PREFIX, sizeof MAPPED_PREFIX);
@@ -85,7 +85,7 @@ bell_address bell_address_from_sockaddr(const struct sockaddr_storage *from)
     if (from->ss_family == AF_INET) {
         struct sockaddr_in in;
         memcpy(&in, from, sizeof in);
-        return mapped(&in.sin_addr);
+        return bell_address_from_ipv4(&in.sin_addr);
     }
     if (from->ss_family == AF_INET6) {
         struct sockaddr_in6 in6;
@@ -109,7 +109,7 @@ bell_status bell_address_parse(bell_slice text, bell_address *out)
         return BELL_EINVAL;
     }
     if (inet_pton(AF_INET, room, &v4) == 1) {
-        *out = mapped(&v4);
+        *out = bell_address_from_ipv4(&v4);
         return BELL_OK;
     }
     if (inet_pton(AF_INET6, room, &v6) == 1) {

@@ -36,6 +36,8 @@ typedef struct {
  */
 BELL_NODISCARD bell_status bell_address_parse_listen(const char *text, struct sockaddr_storage *out,
                                                      socklen_t *out_len);
+/* Of its four bytes, in the order of the network. */
+bell_address bell_address_from_ipv4(const void *v4);
 /* The address of a socket address; all zero when it is neither IPv4 nor IPv6. */
 bell_address bell_address_from_sockaddr(const struct sockaddr_storage *from);
 /* BELL_EINVAL: not an IPv4 or IPv6 address. */

@@ -1,5 +1,7 @@
 #include "bell/net/proxy_header.h"
 
+#include "base/num.h"
+
 #include <string.h>
 
 static const char V1_BEGIN[] = "PROXY ";
@@ -18,7 +20,8 @@ enum { FAMILY_UNSPECIFIED = 0x00, FAMILY_TCP4 = 0x11, FAMILY_TCP6 = 0x21, FAMILY
 enum { TCP4_BYTES = 12, TCP6_BYTES = 36, UNIX_BYTES = 216 };
 
 /* Section 2.2.1 and following: a type, a length of two bytes, a value. */
-enum { FIELD_HEAD_BYTES = 3, FIELD_SSL = 0x20, SSL_HEAD_BYTES = 5, SSL_CLIENT = 0x01 };
+enum { FIELD_HEAD_BYTES = 3, FIELD_CHECKSUM = 0x03, FIELD_SSL = 0x20 };
+enum { CHECKSUM_BYTES = 4, SSL_HEAD_BYTES = 5, SSL_CLIENT = 0x01 };
 
 /* Do the bytes, as far as they go, begin with what is wanted? */
 static bool begins(bell_slice bytes, const char *wanted, size_t n)
@@ -114,64 +117,126 @@ static bell_status v1_read(bell_slice bytes, bell_proxy_header *out)
 
 /* ---- version 2 ---- */
 
-static size_t number_at(bell_slice bytes, size_t at)
+/* CRC32c (RFC 9260 appendix A), four bits at a time: a header is short, and has one at most. */
+static uint32_t crc32c_add(uint32_t crc, const char *p, size_t n)
 {
-    return (size_t)(unsigned char)bytes.p[at] << 8 | (unsigned char)bytes.p[at + 1];
+    static const uint32_t STEPS[16] = {
+        0x00000000, 0x105ec76f, 0x20bd8ede, 0x30e349b1, 0x417b1dbc, 0x5125dad3,
+        0x61c69362, 0x7198540d, 0x82f63b78, 0x92a8fc17, 0xa24bb5a6, 0xb21572c9,
+        0xc38d26c4, 0xd3d3e1ab, 0xe330a81a, 0xf36e6f75,
+    };
+    for (size_t i = 0; i < n; i++) {
+        crc ^= (uint8_t)p[i];
+        crc = crc >> 4 ^ STEPS[crc & 0x0f];
+        crc = crc >> 4 ^ STEPS[crc & 0x0f];
+    }
+    return crc;
 }
 
-/* The fields behind the addresses must fill what is left to the byte. */
-static bell_status v2_fields_read(bell_slice fields, bell_proxy_header *out)
+/* Is the sum, which stands within the header, that of all of it, with zeros in its own place? */
+static bool is_checksum(bell_slice header, const char *sum)
 {
-    while (fields.n > 0) {
-        if (fields.n < FIELD_HEAD_BYTES) {
-            return BELL_EPROTO;
-        }
-        size_t n = number_at(fields, 1);
-        if (n > fields.n - FIELD_HEAD_BYTES) {
-            return BELL_EPROTO;
-        }
-        if (fields.p[0] == FIELD_SSL) {
+    static const char ZEROS[CHECKSUM_BYTES];
+    const char *behind = sum + CHECKSUM_BYTES;
+    uint32_t crc = crc32c_add(UINT32_MAX, header.p, (size_t)(sum - header.p));
+    crc = crc32c_add(crc, ZEROS, sizeof ZEROS);
+    crc = crc32c_add(crc, behind, (size_t)(header.p + header.n - behind));
+    return ~crc == bell_read_be32(sum);
+}
+
+/* The whole first field of what is left of a header, empty when there is none. */
+static bell_slice first_field(bell_slice fields)
+{
+    size_t n = fields.n < FIELD_HEAD_BYTES
+                   ? SIZE_MAX
+                   : (size_t)FIELD_HEAD_BYTES + bell_read_be16(fields.p + 1);
+    return (bell_slice){fields.p, n > fields.n ? 0 : n};
+}
+
+/* Do fields fill the rest of the header to the byte? */
+static bool are_fields(bell_slice rest)
+{
+    size_t n;
+    while ((n = first_field(rest).n) > 0) {
+        rest = (bell_slice){rest.p + n, rest.n - n};
+    }
+    return rest.n == 0;
+}
+
+static bell_status v2_fields_read(bell_slice header, bell_slice fields, bool *is_secure)
+{
+    bool has_checksum = false;
+    bell_slice field;
+    while ((field = first_field(fields)).n > 0) {
+        const char *value = field.p + FIELD_HEAD_BYTES;
+        size_t n = field.n - FIELD_HEAD_BYTES;
+        if (field.p[0] == FIELD_SSL) {
             if (n < SSL_HEAD_BYTES) {
                 return BELL_EPROTO;
             }
-            out->is_secure = ((unsigned char)fields.p[FIELD_HEAD_BYTES] & SSL_CLIENT) != 0;
+            *is_secure = ((unsigned char)value[0] & SSL_CLIENT) != 0;
+        } else if (field.p[0] == FIELD_CHECKSUM) {
+            /* One, over all of it. */
+            if (has_checksum || n != CHECKSUM_BYTES || !is_checksum(header, value)) {
+                return BELL_EPROTO;
+            }
+            has_checksum = true;
         }
-        size_t used = FIELD_HEAD_BYTES + n;
-        fields = (bell_slice){fields.p + used, fields.n - used};
+        fields = (bell_slice){fields.p + field.n, fields.n - field.n};
     }
     return BELL_OK;
 }
 
-static bell_status v2_proxied_read(unsigned family, bell_slice tail, bell_proxy_header *out)
+/* SIZE_MAX: datagrams, which cannot have come by a stream, or not assigned. */
+static size_t v2_addresses_size(unsigned family)
 {
-    static const char MAPPED[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, '\xff', '\xff'};
-    size_t addresses = 0;
     switch (family) {
     case FAMILY_UNSPECIFIED:
-        return BELL_OK;
+        return 0;
     case FAMILY_TCP4:
-        addresses = TCP4_BYTES;
-        break;
+        return TCP4_BYTES;
     case FAMILY_TCP6:
-        addresses = TCP6_BYTES;
-        break;
+        return TCP6_BYTES;
     case FAMILY_UNIX:
-        addresses = UNIX_BYTES;
-        break;
-    default: /* datagrams cannot have come by a stream; others are not assigned */
-        return BELL_EPROTO;
+        return UNIX_BYTES;
+    default:
+        return SIZE_MAX;
     }
-    if (tail.n < addresses) {
-        return BELL_EPROTO;
-    }
+}
+
+static void v2_source_read(unsigned family, const char *addresses, bell_proxy_header *out)
+{
+    out->has_source = true;
     if (family == FAMILY_TCP4) {
-        memcpy(out->source.bytes, MAPPED, sizeof MAPPED);
-        memcpy(out->source.bytes + sizeof MAPPED, tail.p, sizeof out->source.bytes - sizeof MAPPED);
+        out->source = bell_address_from_ipv4(addresses);
     } else if (family == FAMILY_TCP6) {
-        memcpy(out->source.bytes, tail.p, sizeof out->source.bytes);
+        memcpy(out->source.bytes, addresses, sizeof out->source.bytes);
+    } else {
+        out->has_source = false;
     }
-    out->has_source = family != FAMILY_UNIX;
-    return v2_fields_read((bell_slice){tail.p + addresses, tail.n - addresses}, out);
+}
+
+/*
+ * What follows the fixed part. Of LOCAL all is to be skipped, and addresses of a family that is not
+ * specified may look like anything, so such a tail need not hold fields; but if it does, a checksum
+ * among them holds for all that was said (section 2.2.3).
+ */
+static bell_status v2_tail_read(bell_slice header, bool is_local, bell_proxy_header *out)
+{
+    unsigned family = (unsigned char)header.p[V2_SIGNATURE_BYTES + 1];
+    bell_slice tail = {header.p + BELL_PROXY_V2_HEAD_BYTES, header.n - BELL_PROXY_V2_HEAD_BYTES};
+    size_t n = v2_addresses_size(family);
+    bell_slice fields = n > tail.n ? tail : (bell_slice){tail.p + n, tail.n - n};
+    if (n > tail.n || !are_fields(fields)) {
+        return is_local || family == FAMILY_UNSPECIFIED ? BELL_OK : BELL_EPROTO;
+    }
+    bool is_secure = false;
+    bell_status st = v2_fields_read(header, fields, &is_secure);
+    if (st == BELL_OK && !is_local) {
+        v2_source_read(family, tail.p, out);
+        out->is_secure = is_secure;
+    }
+    return st;
 }
 
 static bell_status v2_read(bell_slice bytes, bell_proxy_header *out)
@@ -188,7 +253,7 @@ static bell_status v2_read(bell_slice bytes, bell_proxy_header *out)
     if (bytes.n < BELL_PROXY_V2_HEAD_BYTES) {
         return BELL_EAGAIN;
     }
-    size_t n = number_at(bytes, V2_SIGNATURE_BYTES + 2);
+    size_t n = bell_read_be16(bytes.p + V2_SIGNATURE_BYTES + 2);
     if (n > BELL_PROXY_V2_MAX_TAIL_BYTES) {
         return BELL_EPROTO;
     }
@@ -196,11 +261,8 @@ static bell_status v2_read(bell_slice bytes, bell_proxy_header *out)
         return BELL_EAGAIN;
     }
     bell_proxy_header header = {.size_bytes = BELL_PROXY_V2_HEAD_BYTES + n};
-    bell_status st = BELL_OK;
-    if (command == COMMAND_PROXY) { /* of LOCAL all that follows is to be skipped */
-        st = v2_proxied_read((unsigned char)bytes.p[V2_SIGNATURE_BYTES + 1],
-                             (bell_slice){bytes.p + BELL_PROXY_V2_HEAD_BYTES, n}, &header);
-    }
+    bell_status st =
+        v2_tail_read((bell_slice){bytes.p, header.size_bytes}, command == COMMAND_LOCAL, &header);
     if (st == BELL_OK) {
         *out = header;
     }

@@ -8,7 +8,8 @@
  *
  *     version 1   "PROXY TCP4 192.0.2.1 198.51.100.7 56324 443\r\n", at most 107 bytes
  *     version 2   12 bytes of signature, version and command, family, length, addresses, and
- *                 further fields of type, length and value
+ *                 further fields of type, length and value; a checksum among them is verified,
+ *                 whatever the header says
  */
 #ifndef BELL_NET_PROXY_HEADER_H
 #define BELL_NET_PROXY_HEADER_H
@@ -32,7 +33,8 @@ typedef struct {
     size_t size_bytes;   /* of the header; behind it the client's own bytes begin */
     bool has_source;     /* false: the proxy speaks for itself, or does not say: take the socket's
                             address */
-    bool is_secure;      /* version 2: the client came over TLS (field PP2_TYPE_SSL) */
+    bool is_secure;      /* version 2: the client came over TLS (field PP2_TYPE_SSL), even if not
+                            said from where */
 } bell_proxy_header;
 
 /*

@@ -166,7 +166,6 @@ static void version_2_names_the_client(void **state)
     assert_header(BELL_LIT(SIGNATURE "\x21\x21\x00\x24" V6), 52, "2001:db8::1", false);
     assert_header(bell_slice_make(unix_header, sizeof unix_header), 232, NULL, false);
     assert_header(BELL_LIT(SIGNATURE "\x21\x00\x00\x00"), 16, NULL, false);
-    assert_header(BELL_LIT(SIGNATURE "\x21\x00\x00\x03xyz"), 19, NULL, false);
 }
 
 static void version_2_local_is_the_proxy_itself(void **state)
@@ -175,6 +174,58 @@ static void version_2_local_is_the_proxy_itself(void **state)
     assert_header(BELL_LIT(SIGNATURE "\x20\x00\x00\x00"), 16, NULL, false);
     assert_header(BELL_LIT(SIGNATURE "\x20\x11\x00\x0c" V4), 28, NULL, false);
     assert_header(BELL_LIT(SIGNATURE "\x20\xff\x00\x02zz"), 18, NULL, false);
+    assert_header(BELL_LIT(SIGNATURE "\x20\x11\x00\x02zz"), 18, NULL, false);
+    /* The proxy itself speaks no TLS here. */
+    assert_header(BELL_LIT(SIGNATURE "\x20\x00\x00\x08\x20\x00\x05\x01\0\0\0\0"), 24, NULL, false);
+}
+
+/* Addresses that are to be ignored may be anything: what is no list of fields has no checksum. */
+static void version_2_without_addresses_need_not_have_fields(void **state)
+{
+    (void)state;
+    static const bell_slice ROWS[] = {
+        {SIGNATURE "\x21\x00\x00\x03xyz", 19},
+        {SIGNATURE "\x20\x00\x00\x03xyz", 19},
+        {SIGNATURE "\x21\x00\x00\x08\x03\x00\x04zzzzz", 24},
+        {SIGNATURE "\x20\x00\x00\x08\x03\x00\x04zzzzz", 24},
+        {SIGNATURE "\x20\x11\x00\x14" V4 "\x03\x00\x04zzzzz", 36},
+        {SIGNATURE "\x21\x00\x00\x0a\x20\x00\x05\x01\0\0\0\0\x04\x00", 26},
+        {SIGNATURE "\x20\xff\x00\x07\x03\x00\x04zzzz", 23}, /* who knows where they begin? */
+    };
+    for (size_t i = 0; i < BELL_ARRAY_LEN(ROWS); i++) {
+        assert_header(ROWS[i], ROWS[i].n, NULL, false);
+    }
+}
+
+static void version_2_without_addresses_is_checked_by_its_sum(void **state)
+{
+    (void)state;
+    static const struct {
+        bell_slice bytes;
+        bool is_secure;
+    } ROWS[] = {
+        {{SIGNATURE "\x20\x00\x00\x07\x03\x00\x04\xa9\xb8\x7e\x8f", 23}, false},
+        {{SIGNATURE "\x20\x11\x00\x13" V4 "\x03\x00\x04\xa1\x89\xe1\x81", 35}, false},
+        {{SIGNATURE "\x21\x00\x00\x07\x03\x00\x04\x3e\xc9\x89\x4e", 23}, false},
+        {{SIGNATURE "\x21\x00\x00\x0f\x03\x00\x04\x09\xb7\x82\x94\x20\x00\x05\x01\0\0\0\0", 31},
+         true},
+    };
+    for (size_t i = 0; i < BELL_ARRAY_LEN(ROWS); i++) {
+        char wrong[64];
+        size_t n = ROWS[i].bytes.n;
+        size_t sum_end = i == 3 ? 23 : n;
+        assert_header(ROWS[i].bytes, n, NULL, ROWS[i].is_secure);
+        memcpy(wrong, ROWS[i].bytes.p, n);
+        for (size_t at = sum_end - 4; at < sum_end; at++) {
+            wrong[at] = (char)(wrong[at] ^ 1);
+            assert_int_equal(read_all_ways(bell_slice_make(wrong, n)).st, BELL_EPROTO);
+            wrong[at] = (char)(wrong[at] ^ 1);
+        }
+        if (i < 3) { /* any other bit of the fixed part, which the sum is there for */
+            wrong[12] = (char)(wrong[12] ^ 1);
+            assert_int_equal(read_all_ways(bell_slice_make(wrong, n)).st, BELL_EPROTO);
+        }
+    }
 }
 
 static void version_2_fields_tell_of_tls(void **state)
@@ -188,6 +239,38 @@ static void version_2_fields_tell_of_tls(void **state)
         BELL_LIT(SIGNATURE "\x21\x11\x00\x1a" V4 "\x04\x00\x03zzz\x20\x00\x05\x05\0\0\0\0"), 42,
         "192.0.2.1", true);
     assert_header(BELL_LIT(SIGNATURE "\x21\x11\x00\x0f" V4 "\xee\x00\x00"), 31, "192.0.2.1", false);
+}
+
+static void version_2_is_checked_by_its_sum(void **state)
+{
+    (void)state;
+    static const bell_slice BAD[] = {
+        {SIGNATURE "\x21\x11\x00\x13" V4 "\x03\x00\x04\xd4\x5a\x11\xb8", 35},
+        {SIGNATURE "\x21\x11\x00\x13" V4 "\x03\x00\x04\xb9\x11\x5a\xd4", 35}, /* backwards */
+        {SIGNATURE "\x21\x11\x00\x13" V4 "\x03\x00\x04\0\0\0\0", 35},
+        {SIGNATURE "\x21\x11\x00\x12" V4 "\x03\x00\x03\xd4\x5a\x11", 34},
+        {SIGNATURE "\x21\x11\x00\x14" V4 "\x03\x00\x05\xd4\x5a\x11\xb9\0", 36},
+        {SIGNATURE "\x21\x11\x00\x0f" V4 "\x03\x00\x00", 31},
+        /* Twice, and both are right. */
+        {SIGNATURE "\x21\x11\x00\x1a" V4 "\x03\x00\x04\x92\x7a\x2a\x56\x03\x00\x04\x04\xe5\x3b\x99",
+         42},
+    };
+    char bytes[35];
+    memcpy(bytes, SIGNATURE "\x21\x11\x00\x13" V4 "\x03\x00\x04\xd4\x5a\x11\xb9", 35);
+    assert_header(bell_slice_make(bytes, 35), 35, "192.0.2.1", false);
+    assert_header(BELL_LIT(SIGNATURE "\x21\x11\x00\x20" V4 "\x04\x00\x02zz"
+                                     "\x03\x00\x04\x29\xd3\xde\xc8\x20\x00\x05\x01\0\0\0\0"),
+                  48, "192.0.2.1", true);
+    for (size_t i = 16; i < 35; i = i == 27 ? 31 : i + 1) { /* the addresses, the sum */
+        for (unsigned bit = 1; bit < 0x100; bit <<= 1) {
+            bytes[i] = (char)(bytes[i] ^ (char)bit);
+            assert_int_equal(read_all_ways(bell_slice_make(bytes, 35)).st, BELL_EPROTO);
+            bytes[i] = (char)(bytes[i] ^ (char)bit);
+        }
+    }
+    for (size_t i = 0; i < BELL_ARRAY_LEN(BAD); i++) {
+        assert_int_equal(read_all_ways(BAD[i]).st, BELL_EPROTO);
+    }
 }
 
 static void version_2_by_the_letter_only(void **state)
@@ -239,7 +322,10 @@ int main(void)
         cmocka_unit_test(version_1_has_at_most_107_bytes),
         cmocka_unit_test(version_2_names_the_client),
         cmocka_unit_test(version_2_local_is_the_proxy_itself),
+        cmocka_unit_test(version_2_without_addresses_need_not_have_fields),
+        cmocka_unit_test(version_2_without_addresses_is_checked_by_its_sum),
         cmocka_unit_test(version_2_fields_tell_of_tls),
+        cmocka_unit_test(version_2_is_checked_by_its_sum),
         cmocka_unit_test(version_2_by_the_letter_only),
         cmocka_unit_test(version_2_has_a_longest_header),
     };
