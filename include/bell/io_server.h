@@ -74,10 +74,11 @@ static inline void bell_io_options_init(bell_io_options *options)
 
 /*
  * options NULL = defaults. Borrows http, which outlives the result; NULL for a program that is a
- * client alone (bell/ws_client.h). Raises RLIMIT_NOFILE as far as
- * it may. BELL_EINVAL (also a proxy that is no network, or more than 256), BELL_ENOMEM, BELL_EIO;
- * BELL_ENOTSUP when io_uring was asked for and cannot be had, or an option that only a later
- * libbell knows; BELL_ESTATE when http, or a WebSocket server in it, belongs to another I/O server.
+ * client alone (bell/ws_client.h). Raises RLIMIT_NOFILE as far as it may. BELL_EINVAL (the log
+ * names the option; also a proxy that is no network, or more than 256), BELL_ELIMIT no descriptor
+ * is left for the loops, BELL_ENOMEM, BELL_EIO; BELL_ENOTSUP when io_uring was asked for and cannot
+ * be had, or an option that only a later libbell knows; BELL_ESTATE when http, or a WebSocket
+ * server in it, belongs to another I/O server.
  *
  * With io_uring the calling thread may find a system call interrupted (EINTR) after the server was
  * destroyed: so the kernel ends a ring.
@@ -103,7 +104,7 @@ BELL_API void bell_io_server_destroy(struct bell_io_server *io);
  *
  * BELL_EINVAL (also an address this machine does not have, a path over 107 bytes or in no folder),
  * BELL_EADDRINUSE (also a file that is no socket), BELL_EACCES, BELL_ENOMEM, BELL_EIO; BELL_ELIMIT
- * over 16 listeners; BELL_ESTATE after start, or without an HTTP server.
+ * over 16 listeners, or no descriptor is left; BELL_ESTATE after start, or without an HTTP server.
  *
  * The addresses of a server that used io_uring and was killed (SIGKILL, a crash) stay in use for
  * some tens of milliseconds, until the kernel has taken its rings apart: who may be started right

@@ -36,7 +36,8 @@ BELL_NODISCARD BELL_API bell_status bell_supervisor_listen(struct bell_io_server
  * between. Does not wait for it. Any thread.
  *
  * BELL_ENOTFOUND nobody wants to know (no NOTIFY_SOCKET in the environment); BELL_EINVAL that
- * address cannot be used; BELL_EIO it could not be sent.
+ * address cannot be used; BELL_EIO it could not be sent; BELL_ELIMIT no descriptor is left for it;
+ * BELL_ENOMEM.
  */
 BELL_API bell_status bell_supervisor_notify(const char *state);
 

@@ -80,7 +80,7 @@ BELL_API void bell_tls_destroy(struct bell_tls *tls);
  *
  * BELL_ENOTFOUND, BELL_EACCES, BELL_EIO  of a file
  * BELL_EINVAL  a file is not what it should be, or the key is not the certificate's
- * BELL_ELIMIT  over 64 certificates, or a file over 1 MiB
+ * BELL_ELIMIT  over 64 certificates, a file over 1 MiB, or no descriptor is left
  * BELL_ENOMEM
  *
  * After a failure nothing has changed, and bell_tls_why says more.

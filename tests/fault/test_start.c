@@ -70,9 +70,9 @@ static const struct {
     bell_status status; /* of who insists on a ring */
 } NEEDS[] = {
     {CALL_RING_CREATE, ENOSYS, 1, BELL_ENOTSUP}, {CALL_RING_CREATE, EPERM, 1, BELL_ENOTSUP},
-    {CALL_RING_CREATE, ENOMEM, 1, BELL_ENOMEM},  {CALL_RING_CREATE, EMFILE, 1, BELL_ENOMEM},
-    {CALL_RING_CREATE, ENFILE, 1, BELL_ENOMEM},  {CALL_EVENTFD, EMFILE, 1, BELL_EIO},
-    {CALL_EVENTFD, ENOMEM, 1, BELL_EIO},         {CALL_RING_BUFFERS, ENOMEM, 2, BELL_ENOTSUP},
+    {CALL_RING_CREATE, ENOMEM, 1, BELL_ENOMEM},  {CALL_RING_CREATE, EMFILE, 1, BELL_ELIMIT},
+    {CALL_RING_CREATE, ENFILE, 1, BELL_ELIMIT},  {CALL_EVENTFD, EMFILE, 1, BELL_ELIMIT},
+    {CALL_EVENTFD, ENOMEM, 1, BELL_ENOMEM},      {CALL_RING_BUFFERS, ENOMEM, 2, BELL_ENOTSUP},
 };
 
 /* The first ring is the one by which the back end is chosen; then comes one per loop. */
@@ -112,7 +112,7 @@ static void without_descriptors_for_epoll_either_there_is_no_server(void **state
         struct service s;
         const fault f = {CALL_EVENTFD, EMFILE, first, FOR_EVER, 1, true};
         faults_begin(&f);
-        assert_int_equal(make(&s, BELL_IO_AUTO), BELL_EIO);
+        assert_int_equal(make(&s, BELL_IO_AUTO), BELL_ELIMIT);
         (void)faults_end();
         service_finish(&s);
         assert_int_equal(descriptors(), before);

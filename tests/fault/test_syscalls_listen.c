@@ -144,7 +144,7 @@ static void check_listen(const row *rows, size_t count, bool is_stale)
 static void a_unix_listener_fails_cleanly_at_each_call(void **state)
 {
     static const row ROWS[] = {
-        {CALL_SOCKET, EMFILE, 0, BELL_EIO},     {CALL_SOCKET, ENFILE, 0, BELL_EIO},
+        {CALL_SOCKET, EMFILE, 0, BELL_ELIMIT},  {CALL_SOCKET, ENFILE, 0, BELL_ELIMIT},
         {CALL_SOCKET, ENOBUFS, 0, BELL_ENOMEM}, {CALL_SOCKET, ENOMEM, 0, BELL_ENOMEM},
         {CALL_CHMOD, EPERM, 0, BELL_EACCES},    {CALL_CHMOD, EROFS, 0, BELL_EIO},
         {CALL_CHMOD, ENOMEM, 0, BELL_ENOMEM},   {CALL_BIND, EACCES, 0, BELL_EACCES},
@@ -328,7 +328,7 @@ static void sockets_of_a_supervisor_fail_cleanly_at_each_call(void **state)
 static void telling_the_supervisor_fails_cleanly_at_each_call(void **state)
 {
     static const row ROWS[] = {
-        {CALL_SOCKET, EMFILE, 1, BELL_EIO},        {CALL_SOCKET, ENOMEM, 1, BELL_ENOMEM},
+        {CALL_SOCKET, EMFILE, 1, BELL_ELIMIT},     {CALL_SOCKET, ENOMEM, 1, BELL_ENOMEM},
         {CALL_SEND_TO, ECONNREFUSED, 1, BELL_EIO}, {CALL_SEND_TO, ENOENT, 1, BELL_EIO},
         {CALL_SEND_TO, EAGAIN, 1, BELL_EIO},       {CALL_SEND_TO, ENOBUFS, 1, BELL_EIO},
         {CALL_CLOSE, EINTR, 1, BELL_OK},

@@ -20,6 +20,9 @@ bell_status bell_io_status(int error)
     case ENOMEM:
     case ENOSPC:
         return BELL_ENOMEM;
+    case EMFILE:
+    case ENFILE:
+        return BELL_ELIMIT;
     default:
         return BELL_EIO;
     }

@@ -77,13 +77,15 @@ struct bell_io_base {
 /*
  * Which back end a choice means on this machine, found out by trying: BELL_IO_EPOLL or
  * BELL_IO_URING. BELL_IO_AUTO may be overruled by the environment, BELL_IO=epoll or uring.
- * BELL_ENOTSUP: io_uring was asked for and the kernel or this build does not have it.
+ * BELL_ENOTSUP: io_uring was asked for and the kernel or this build does not have it; BELL_ELIMIT,
+ * BELL_ENOMEM: not now.
  */
 BELL_NODISCARD bell_status bell_io_choose(bell_io_back_end wanted, bell_io_back_end *out);
 /* Has neither the caller, by wanted, nor the environment asked for a back end? Then io_uring that
  * fails later than in bell_io_choose is a reason to take BELL_IO_EPOLL. */
 bool bell_io_is_free(bell_io_back_end wanted);
-/* Copies events. back_end: as chosen. BELL_ENOMEM, BELL_EIO, BELL_ENOTSUP. */
+/* Copies events. back_end: as chosen. BELL_ELIMIT no descriptor is left; BELL_ENOMEM, BELL_EIO,
+ * BELL_ENOTSUP. */
 BELL_NODISCARD bell_status bell_io_create(bell_io_back_end back_end, const bell_io_events *events,
                                           void *user, struct bell_io **out);
 /* The handles must have been closed. Takes NULL. */

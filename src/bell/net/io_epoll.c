@@ -31,7 +31,8 @@ struct bell_io {
 static bell_status wake_watch(struct bell_io *io)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
-    return epoll_ctl(io->epoll_fd, EPOLL_CTL_ADD, io->wake_fd, &event) == 0 ? BELL_OK : BELL_EIO;
+    return epoll_ctl(io->epoll_fd, EPOLL_CTL_ADD, io->wake_fd, &event) == 0 ? BELL_OK
+                                                                            : bell_io_status(errno);
 }
 
 static const struct bell_io_ops EPOLL_OPS;
@@ -44,15 +45,19 @@ bell_status bell_io_epoll_create(const bell_io_events *events, void *user, struc
         return BELL_ENOMEM;
     }
     io->base = (struct bell_io_base){.ops = &EPOLL_OPS, .events = *events, .user = user};
+    bell_status st;
     io->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (io->epoll_fd < 0) {
+        st = bell_io_status(errno);
         goto free_io;
     }
     io->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (io->wake_fd < 0) {
+        st = bell_io_status(errno);
         goto close_epoll;
     }
-    if (wake_watch(io) != BELL_OK) {
+    st = wake_watch(io);
+    if (st != BELL_OK) {
         goto close_wake;
     }
     *out = io;
@@ -64,7 +69,7 @@ close_epoll:
     (void)close(io->epoll_fd);
 free_io:
     bell_mem_free(io);
-    return BELL_EIO;
+    return st;
 }
 
 static void epoll_destroy(struct bell_io *io)

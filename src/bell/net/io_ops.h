@@ -28,7 +28,7 @@ BELL_NODISCARD bell_status bell_io_epoll_create(const bell_io_events *events, vo
 /* BELL_ENOTSUP: this kernel, or who guards it, does not let us. */
 BELL_NODISCARD bell_status bell_io_uring_create(const bell_io_events *events, void *user,
                                                 struct bell_io **out);
-/* The status of a failed system call on a socket. */
+/* The status of a failed system call on a socket, or of one that makes what waits for them. */
 bell_status bell_io_status(int error);
 /* The same for connect(2). */
 bell_status bell_io_connect_status(int error);

@@ -36,13 +36,14 @@ static bell_status ring_create(struct io_uring *ring)
         .flags = IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP | IORING_SETUP_R_DISABLED |
                  IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
     };
-    switch (-io_uring_queue_init_params(SUBMISSIONS, ring, &params)) {
+    int error = -io_uring_queue_init_params(SUBMISSIONS, ring, &params);
+    switch (error) {
     case 0:
         break;
     case ENOMEM:
     case EMFILE:
     case ENFILE:
-        return BELL_ENOMEM;
+        return bell_io_status(error);
     default:
         return BELL_ENOTSUP;
     }
@@ -72,7 +73,7 @@ bell_status bell_io_uring_create(const bell_io_events *events, void *user, struc
     /* Blocking: the ring's read of it waits, our threads only write. */
     io->wake_fd = eventfd(0, EFD_CLOEXEC);
     if (io->wake_fd < 0) {
-        st = BELL_EIO;
+        st = bell_io_status(errno);
         goto exit_ring;
     }
     st = bell_uring_buffers_create(io);

@@ -16,7 +16,7 @@
 /*
  * Is the address free to listen on? Asked before sockets that share a port are made, since those
  * would share it with strangers too. BELL_EADDRINUSE, BELL_EACCES, BELL_EINVAL (not an address of
- * this machine), BELL_EIO.
+ * this machine), BELL_ELIMIT (no descriptor is left), BELL_EIO.
  */
 BELL_NODISCARD bell_status bell_sock_probe(const struct sockaddr_storage *address, socklen_t len);
 /*
@@ -36,7 +36,7 @@ typedef struct {
  * connect; has_packets: what comes in is no stream (SOCK_SEQPACKET). The socket file of a server
  * that is gone is replaced. BELL_EADDRINUSE: somebody listens there, or the file is something else;
  * BELL_EINVAL: a path of 0 or over 107 bytes, or a folder that is not there; BELL_EACCES,
- * BELL_ENOMEM, BELL_EIO.
+ * BELL_ELIMIT, BELL_ENOMEM, BELL_EIO.
  */
 BELL_NODISCARD bell_status bell_sock_listen_unix(const char *path, bool has_packets, uint32_t mode,
                                                  int backlog, int *out_fd,
@@ -51,7 +51,8 @@ void bell_sock_remove_file(const char *path, const bell_sock_file *file);
 BELL_NODISCARD bell_status bell_sock_adopt(int fd, bool has_packets);
 /*
  * Sends one datagram to a Unix socket, "/path" or "@name" for an abstract one. BELL_EINVAL: another
- * kind of address, or too long; BELL_EIO: it could not be sent, or not at once.
+ * kind of address, or too long; BELL_EIO: it could not be sent, or not at once; BELL_ELIMIT,
+ * BELL_ENOMEM.
  */
 BELL_NODISCARD bell_status bell_sock_tell(const char *address, bell_slice text);
 /*
@@ -69,7 +70,7 @@ enum { BELL_SOCK_MAX_FDS = 64 }; /* of one packet; the kernel takes 253 */
 
 /* Connects to a Unix socket with packets; later calls wait no longer than the patience.
  * BELL_ENOTFOUND nobody listens there; BELL_ETIMEOUT who listens does not accept; BELL_EINVAL,
- * BELL_EACCES, BELL_ENOMEM, BELL_EIO. */
+ * BELL_EACCES, BELL_ELIMIT, BELL_ENOMEM, BELL_EIO. */
 BELL_NODISCARD bell_status bell_sock_connect_unix(const char *path, uint32_t patience_s,
                                                   int *out_fd);
 /* Sends one packet, with copies of descriptors; never waits. BELL_EINVAL too many; BELL_EIO. */

@@ -24,6 +24,9 @@ bell_status bell_sock_status(int error)
     case ENOMEM:
     case ENOBUFS:
         return BELL_ENOMEM;
+    case EMFILE:
+    case ENFILE:
+        return BELL_ELIMIT;
     default:
         return BELL_EIO;
     }
@@ -85,9 +88,8 @@ bell_status bell_sock_open(sa_family_t family, int *out_fd)
     const int on = 1;
     int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) {
-        return errno == EMFILE || errno == ENFILE ? BELL_ELIMIT
-               : errno == EAFNOSUPPORT            ? BELL_EIO /* no way to such an address */
-                                                  : bell_sock_status(errno);
+        return errno == EAFNOSUPPORT ? BELL_EIO /* no way to such an address */
+                                     : bell_sock_status(errno);
     }
     if (family != AF_UNIX && setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0) {
         bell_status st = bell_sock_status(errno);

@@ -27,10 +27,11 @@ static const unsigned char SESSION_CONTEXT[] = "bell";
 
 static bell_status why_of_errno(const char *what, const char *path, char *why)
 {
-    bell_status st = errno == ENOENT || errno == ENOTDIR ? BELL_ENOTFOUND
-                     : errno == EACCES || errno == EPERM ? BELL_EACCES
-                     : errno == ENOMEM                   ? BELL_ENOMEM
-                                                         : BELL_EIO;
+    bell_status st = errno == ENOENT || errno == ENOTDIR  ? BELL_ENOTFOUND
+                     : errno == EACCES || errno == EPERM  ? BELL_EACCES
+                     : errno == ENOMEM                    ? BELL_ENOMEM
+                     : errno == EMFILE || errno == ENFILE ? BELL_ELIMIT
+                                                          : BELL_EIO;
     char room[128];
     (void)snprintf(why, BELL_TLS_WHY_BYTES, "%s %s: %s", what, path,
                    strerror_r(errno, room, sizeof room));

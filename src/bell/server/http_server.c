@@ -326,6 +326,7 @@ static bell_status directory_open(const char *path, int *out)
         return BELL_ENOMEM;
     case EMFILE:
     case ENFILE:
+        return BELL_ELIMIT;
     case EIO:
         return BELL_EIO;
     default:

@@ -1,6 +1,6 @@
 /*
  * Descriptors: the limit is raised, and when they end nobody is turned away: who waits is accepted
- * when some are free again.
+ * when some are free again. Who makes a server when there are none is told so.
  */
 #include "base/mem.h"
 #include "peer.h"
@@ -80,6 +80,28 @@ static int take_all(int *taken)
     return count;
 }
 
+static void a_server_that_gets_no_descriptors_says_so(void **state)
+{
+    (void)state;
+    struct service s;
+    int taken[FEW];
+    rlim_t before = limit_now().rlim_cur;
+    service_init(&s, NULL);
+    limit_soft(FEW);
+    int count = take_all(taken);
+    assert_int_equal(bell_io_server_create(s.http, NULL, &s.io), BELL_ELIMIT);
+    limit_soft(before);
+    assert_int_equal(bell_io_server_create(s.http, NULL, &s.io), BELL_OK);
+    limit_soft(FEW);
+    assert_int_equal(bell_io_server_listen(s.io, "127.0.0.1:0"), BELL_ELIMIT);
+    while (count > 0) {
+        assert_int_equal(close(taken[--count]), 0);
+    }
+    assert_int_equal(bell_io_server_listen(s.io, "127.0.0.1:0"), BELL_OK);
+    limit_soft(before);
+    service_finish(&s);
+}
+
 static uint64_t failures(const struct service *s)
 {
     bell_loop_metrics m;
@@ -133,6 +155,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_limit_is_raised_as_far_as_it_may),
+        cmocka_unit_test(a_server_that_gets_no_descriptors_says_so),
         cmocka_unit_test(who_waits_is_accepted_when_descriptors_are_free_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
