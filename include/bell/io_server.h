@@ -159,7 +159,11 @@ BELL_NODISCARD BELL_API bell_status bell_io_server_hand_over(struct bell_io_serv
  * not TCP. */
 BELL_API uint16_t bell_io_server_port(const struct bell_io_server *io, size_t index);
 
-/* Starts the loop threads and returns. BELL_ESTATE when started before, BELL_ENOMEM, BELL_EIO. */
+/*
+ * Starts the loop threads and returns. BELL_ESTATE when started before, BELL_ENOMEM, BELL_EIO. One
+ * that takes over (bell_io_server_hand_over) and cannot tell the other so fails too, so that there
+ * are not two: then it has ended already, and the other goes on.
+ */
 BELL_NODISCARD BELL_API bell_status bell_io_server_start(struct bell_io_server *io);
 /* start, then wait; a stop or drain that came before start counts too. What either fails with. */
 BELL_NODISCARD BELL_API bell_status bell_io_server_run(struct bell_io_server *io);

@@ -18,6 +18,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { MOST_ALLOCATIONS = 500, LISTENERS = 2, DEADLINE_MS = 10000 };
@@ -256,6 +257,66 @@ static void descriptors_that_cannot_be_made_ready_are_closed(void **state)
     assert_int_equal(bell_mem_live(), 0);
 }
 
+/* ---- saying that it runs ---- */
+
+/* Else there would be two for ever, each with half of the connections. */
+static void who_cannot_say_that_it_runs_does_not_run(void **state)
+{
+    static const struct {
+        int error;
+        bell_status status;
+    } ROWS[] = {{ENOBUFS, BELL_ENOMEM}, {ENOMEM, BELL_ENOMEM}, {EAGAIN, BELL_EIO}};
+    struct service first;
+    struct service next;
+    size_t taken = 7;
+    (void)state;
+    assert_int_equal(make(&first, 2, &taken), BELL_OK);
+    assert_int_equal(bell_io_server_listen(first.io, "127.0.0.1:0"), BELL_OK);
+    assert_int_equal(bell_io_server_listen(first.io, unix_address), BELL_OK);
+    assert_int_equal(bell_io_server_start(first.io), BELL_OK);
+    uint16_t port = bell_io_server_port(first.io, 0);
+    int before = descriptors();
+    for (size_t i = 0; i < COUNT_OF(ROWS); i++) {
+        const fault f = {CALL_SEND, ROWS[i].error, 1, 1, 1, true};
+        assert_int_equal(make(&next, 2, &taken), BELL_OK);
+        assert_int_equal(taken, LISTENERS);
+        faults_begin(&f);
+        assert_int_equal(bell_io_server_start(next.io), ROWS[i].status);
+        assert_int_equal(faults_end(), 1);
+        destroy(&next);
+        descriptors_wait(before);
+        expect_served(port);
+        assert_int_equal(access(unix_address + strlen("unix:"), F_OK), 0);
+    }
+    /* And one that can. */
+    assert_int_equal(make(&next, 2, &taken), BELL_OK);
+    assert_int_equal(bell_io_server_start(next.io), BELL_OK);
+    assert_int_equal(bell_io_server_wait(first.io), BELL_OK);
+    destroy(&first);
+    expect_served(port);
+    assert_int_equal(access(unix_address + strlen("unix:"), F_OK), 0);
+    destroy(&next);
+    assert_int_equal(bell_mem_live(), 0);
+}
+
+static void who_finds_nobody_to_say_it_to_runs(void **state)
+{
+    struct service first;
+    struct service next;
+    size_t taken;
+    (void)state;
+    assert_int_equal(make(&first, 1, &taken), BELL_OK);
+    assert_int_equal(bell_io_server_listen(first.io, "127.0.0.1:0"), BELL_OK);
+    assert_int_equal(bell_io_server_start(first.io), BELL_OK);
+    uint16_t port = bell_io_server_port(first.io, 0);
+    assert_int_equal(make(&next, 1, &taken), BELL_OK);
+    destroy(&first);
+    assert_int_equal(bell_io_server_start(next.io), BELL_OK);
+    expect_served(port);
+    destroy(&next);
+    assert_int_equal(bell_mem_live(), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -263,6 +324,8 @@ int main(void)
         cmocka_unit_test(a_failed_take_leaves_no_descriptor),
         cmocka_unit_test(taking_over_fails_cleanly_at_each_call),
         cmocka_unit_test(descriptors_that_cannot_be_made_ready_are_closed),
+        cmocka_unit_test(who_cannot_say_that_it_runs_does_not_run),
+        cmocka_unit_test(who_finds_nobody_to_say_it_to_runs),
     };
     return place_init() ? cmocka_run_group_tests(tests, make_folder, remove_folder) : 1;
 }

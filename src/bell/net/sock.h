@@ -73,7 +73,8 @@ enum { BELL_SOCK_MAX_FDS = 64 }; /* of one packet; the kernel takes 253 */
  * BELL_EACCES, BELL_ELIMIT, BELL_ENOMEM, BELL_EIO. */
 BELL_NODISCARD bell_status bell_sock_connect_unix(const char *path, uint32_t patience_s,
                                                   int *out_fd);
-/* Sends one packet, with copies of descriptors; never waits. BELL_EINVAL too many; BELL_EIO. */
+/* Sends one packet, with copies of descriptors; never waits. BELL_EINVAL too many; BELL_ECLOSED
+ * the peer has gone; BELL_ENOMEM, BELL_EIO. */
 BELL_NODISCARD bell_status bell_sock_send_fds(int fd, bell_slice bytes, const int *fds,
                                               size_t count);
 /*

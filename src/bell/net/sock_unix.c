@@ -195,8 +195,12 @@ bell_status bell_sock_send_fds(int fd, bell_slice bytes, const int *fds, size_t 
         header->cmsg_len = CMSG_LEN(n);
         memcpy(CMSG_DATA(header), fds, n);
     }
-    ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-    return sent == (ssize_t)bytes.n ? BELL_OK : BELL_EIO;
+    if (sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)bytes.n) {
+        return BELL_OK;
+    }
+    return errno == EPIPE || errno == ECONNRESET ? BELL_ECLOSED
+           : errno == ENOMEM || errno == ENOBUFS ? BELL_ENOMEM
+                                                 : BELL_EIO;
 }
 
 /* What came of descriptors; those that are too many are closed. */

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "bell/net/sock.h"
 #include "bell/net/stream.h"
 #include "bell/server/io_server_internal.h"
@@ -44,22 +45,6 @@ struct bell_taker {
 
 /* ---- packets ---- */
 
-static void put_be64(char *to, uint64_t value)
-{
-    for (int i = 0; i < 8; i++) {
-        to[i] = (char)(value >> (56 - 8 * i) & 0xff);
-    }
-}
-
-static uint64_t get_be64(const char *from)
-{
-    uint64_t value = 0;
-    for (int i = 0; i < 8; i++) {
-        value = value << 8 | (unsigned char)from[i];
-    }
-    return value;
-}
-
 static size_t packet_write(char *out, enum kind kind, const struct bell_endpoint *endpoint)
 {
     size_t n = endpoint->path == NULL ? 0 : strlen(endpoint->path); /* at most MAX_PATH_BYTES */
@@ -68,8 +53,8 @@ static size_t packet_write(char *out, enum kind kind, const struct bell_endpoint
     out[AT_VERSION] = VERSION;
     out[AT_KIND] = (char)kind;
     out[AT_PATH_BYTES] = (char)n;
-    put_be64(out + AT_DEVICE, endpoint->file.device);
-    put_be64(out + AT_INODE, endpoint->file.inode);
+    bell_write_be64(out + AT_DEVICE, endpoint->file.device);
+    bell_write_be64(out + AT_INODE, endpoint->file.inode);
     if (n > 0) {
         memcpy(out + AT_PATH, endpoint->path, n);
     }
@@ -87,8 +72,8 @@ static bell_status packet_read(const char *bytes, size_t n, enum kind *kind,
     }
     bell_slice path = {bytes + AT_PATH, n - AT_PATH};
     *kind = (enum kind)bytes[AT_KIND];
-    *endpoint = (struct bell_endpoint){
-        .file = {.device = get_be64(bytes + AT_DEVICE), .inode = get_be64(bytes + AT_INODE)}};
+    *endpoint = (struct bell_endpoint){.file = {.device = bell_read_be64(bytes + AT_DEVICE),
+                                                .inode = bell_read_be64(bytes + AT_INODE)}};
     if (path.n > 0) {
         endpoint->path = bell_mem_copy_text(path);
         return endpoint->path == NULL ? BELL_ENOMEM : BELL_OK;
@@ -307,16 +292,22 @@ bell_status bell_io_server_hand_over(struct bell_io_server *io, const char *path
     return st;
 }
 
-void bell_handover_ready(struct bell_io_server *io)
+bell_status bell_handover_ready(struct bell_io_server *io)
 {
-    if (io->predecessor_fd >= 0) {
-        /* When it has gone meanwhile the sockets are ours all the same. */
-        bell_status st = bell_sock_send_fds(io->predecessor_fd, READY, NULL, 0);
-        (void)st;
-        atomic_store(&io->is_borrowed, false);
-        bell_sock_close(io->predecessor_fd);
-        io->predecessor_fd = -1;
+    if (io->predecessor_fd < 0) {
+        return BELL_OK;
     }
+    bell_status st = bell_sock_send_fds(io->predecessor_fd, READY, NULL, 0);
+    /* When it has gone meanwhile the sockets are ours all the same. */
+    st = st == BELL_ECLOSED ? BELL_OK : st;
+    if (st == BELL_OK) {
+        atomic_store(&io->is_borrowed, false);
+    } else {
+        bell_log(BELL_LOG_ERROR, "cannot take over: the server that runs is not told status=%s",
+                 bell_status_name(st));
+    }
+    bell_handover_finish(io); /* without being told it goes on */
+    return st;
 }
 
 void bell_handover_finish(struct bell_io_server *io)

@@ -15,6 +15,8 @@
 #ifndef BELL_SERVER_HANDOVER_H
 #define BELL_SERVER_HANDOVER_H
 
+#include "bell/status.h"
+
 struct bell_io_server;
 struct bell_server_loop;
 
@@ -22,8 +24,9 @@ struct bell_server_loop;
 void bell_handover_on_taker(struct bell_server_loop *home, int fd);
 /* Whoever is taking over is on its own now. Loop thread. */
 void bell_handover_end(struct bell_server_loop *home);
-/* The loops run: tells the server whose sockets we have. */
-void bell_handover_ready(struct bell_io_server *io);
+/* The loops run: tells the server whose sockets we have, if we have somebody's. BELL_ENOMEM,
+ * BELL_EIO: it could not be told and goes on, so we must not. */
+BELL_NODISCARD bell_status bell_handover_ready(struct bell_io_server *io);
 /* Frees what is held. The loops have ended. */
 void bell_handover_finish(struct bell_io_server *io);
 

@@ -275,12 +275,14 @@ bell_status bell_io_server_start(struct bell_io_server *io)
     }
     (void)pthread_mutex_unlock(&io->wait_lock);
     if (st == BELL_OK) {
+        st = bell_handover_ready(io);
+    }
+    if (st == BELL_OK) {
         bell_log(BELL_LOG_INFO,
                  "serving loops=%" PRIu32 " io=%s max_connections=%" PRIu32
                  " descriptor_limit=%" PRIu64,
                  io->loop_count, io->options.back_end == BELL_IO_URING ? "uring" : "epoll",
                  io->options.max_connections, io->descriptor_limit);
-        bell_handover_ready(io);
     } else {
         bell_io_server_stop(io);
     }
