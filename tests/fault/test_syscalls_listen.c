@@ -1,7 +1,7 @@
 /*
- * Listeners on Unix sockets and on sockets that somebody else has opened, when the kernel says no:
- * each call of making one fails once. It is refused with the status that is promised, neither a
- * descriptor nor a file is left, and the next try, on the same server, works.
+ * Listeners at ports, on Unix sockets and on sockets that somebody else has opened, when the kernel
+ * says no: each call of making one fails once. It is refused with the status that is promised,
+ * neither a descriptor nor a file is left, and the next try, on the same server, works.
  */
 #include "base/mem.h"
 #include "bell/bell.h"
@@ -98,6 +98,80 @@ typedef struct {
     uint32_t first; /* 0 = each in turn */
     bell_status status;
 } row;
+
+/* ---- ports ---- */
+
+/* A port that nobody has. */
+static uint16_t free_port(void)
+{
+    struct service s;
+    make(&s);
+    assert_int_equal(bell_io_server_listen(s.io, "127.0.0.1:0"), BELL_OK);
+    uint16_t port = bell_io_server_port(s.io, 0);
+    service_finish(&s);
+    return port;
+}
+
+/* Listens while calls fail with EADDRINUSE, and once more when they do not. Returns how many have
+ * failed. */
+static uint32_t expect_port(const char *at, fault_call call, uint32_t first, uint32_t count,
+                            bell_status status)
+{
+    struct service s;
+    static struct peer p;
+    int before = descriptors();
+    make(&s);
+    int made = descriptors();
+    const fault f = {call, EADDRINUSE, first, count, 1, true};
+    faults_begin(&f);
+    bell_status st = bell_io_server_listen(s.io, at);
+    uint32_t failed = faults_end();
+    assert_int_equal(st, status);
+    if (st != BELL_OK) {
+        assert_int_equal(descriptors(), made);
+        assert_int_equal(bell_io_server_listen(s.io, at), BELL_OK);
+    }
+    assert_int_equal(bell_io_server_port(s.io, 1), 0); /* there is one listener */
+    assert_int_equal(bell_io_server_start(s.io), BELL_OK);
+    peer_connect(&p, bell_io_server_port(s.io, 0));
+    expect_answer(&p);
+    service_finish(&s);
+    descriptors_wait(before);
+    return failed;
+}
+
+/* Each try asks once whether the port is free, and then for a socket of each loop. */
+enum { PORT_TRIES = 16, CALLS_OF_A_TRY = 3 };
+
+/* One that is taken between two calls is none, so another one is looked for. */
+static void any_free_port_is_looked_for_again_and_again(void **state)
+{
+    static const fault_call CALLS[] = {CALL_BIND, CALL_LISTEN};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(CALLS); i++) {
+        for (uint32_t nth = 1; nth <= CALLS_OF_A_TRY; nth++) {
+            assert_int_equal(expect_port("127.0.0.1:0", CALLS[i], nth, PORT_TRIES - 1, BELL_OK),
+                             PORT_TRIES - 1);
+        }
+        assert_int_equal(expect_port("127.0.0.1:0", CALLS[i], 1, PORT_TRIES, BELL_EADDRINUSE),
+                         PORT_TRIES);
+        assert_int_equal(expect_port("127.0.0.1:0", CALLS[i], 1, FOR_EVER, BELL_EADDRINUSE),
+                         PORT_TRIES);
+    }
+}
+
+static void a_port_that_was_asked_for_is_tried_once(void **state)
+{
+    static const fault_call CALLS[] = {CALL_BIND, CALL_LISTEN};
+    char at[32];
+    (void)state;
+    (void)snprintf(at, sizeof at, "127.0.0.1:%u", (unsigned)free_port());
+    for (size_t i = 0; i < COUNT_OF(CALLS); i++) {
+        for (uint32_t nth = 1; nth <= CALLS_OF_A_TRY; nth++) {
+            assert_int_equal(expect_port(at, CALLS[i], nth, FOR_EVER, BELL_EADDRINUSE), 1);
+        }
+    }
+}
 
 /* ---- Unix sockets ---- */
 
@@ -362,6 +436,8 @@ static void telling_the_supervisor_fails_cleanly_at_each_call(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(any_free_port_is_looked_for_again_and_again),
+        cmocka_unit_test(a_port_that_was_asked_for_is_tried_once),
         cmocka_unit_test(a_unix_listener_fails_cleanly_at_each_call),
         cmocka_unit_test(replacing_a_stale_file_fails_cleanly_at_each_call),
         cmocka_unit_test(a_file_that_stays_is_replaced_by_the_next_server),

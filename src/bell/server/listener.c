@@ -10,6 +10,9 @@
 
 static const char UNIX_PREFIX[] = "unix:";
 
+/* How often a free port is looked for: each time, one that was free may have been taken. */
+enum { MAX_PORT_TRIES = 16 };
+
 struct bell_listener *bell_listener_of(struct bell_io_handle *h)
 {
     return (struct bell_listener *)(void *)h; /* io is the first member */
@@ -195,24 +198,27 @@ void bell_listener_deal(struct bell_server_loop *home, uint8_t endpoint, int fd,
 
 /* ---- opening ---- */
 
+/* sin_port and sin6_port lie at the same place. */
+static uint16_t address_port(const struct sockaddr_storage *address)
+{
+    struct sockaddr_in in;
+    memcpy(&in, address, sizeof in);
+    return ntohs(in.sin_port);
+}
+
 static void address_set_port(struct sockaddr_storage *address, uint16_t port)
 {
-    /* sin_port and sin6_port lie at the same place. */
     struct sockaddr_in in;
     memcpy(&in, address, sizeof in);
     in.sin_port = htons(port);
     memcpy(address, &in, sizeof in);
 }
 
-static bell_status listen_tcp(struct bell_io_server *io, const char *address,
-                              struct bell_endpoint *endpoint)
+/* One socket for each loop, all at one port. On failure listeners_drop is due. */
+static bell_status listen_tcp_at(struct bell_io_server *io, struct sockaddr_storage where,
+                                 socklen_t len, struct bell_endpoint *endpoint)
 {
-    struct sockaddr_storage where;
-    socklen_t len;
-    bell_status st = bell_address_parse_listen(address, &where, &len);
-    if (st == BELL_OK) {
-        st = bell_sock_probe(&where, len);
-    }
+    bell_status st = bell_sock_probe(&where, len);
     for (uint32_t i = 0; i < io->loop_count && st == BELL_OK; i++) {
         int fd;
         st = bell_sock_listen(&where, len, (int)io->options.backlog, &fd);
@@ -229,6 +235,28 @@ static bell_status listen_tcp(struct bell_io_server *io, const char *address,
             address_set_port(&where, endpoint->port);
         }
         st = listener_add(&io->loops[i], io->endpoint_count, fd, false);
+    }
+    return st;
+}
+
+static bell_status listen_tcp(struct bell_io_server *io, const char *address,
+                              struct bell_endpoint *endpoint)
+{
+    struct sockaddr_storage where;
+    socklen_t len;
+    bell_status st = bell_address_parse_listen(address, &where, &len);
+    if (st != BELL_OK) {
+        return st;
+    }
+    /*
+     * Any free port: bind(2) chooses one, and it may be taken by somebody else, a connection too,
+     * before listen(2) or the next loop's bind(2). Then another one is as good.
+     */
+    uint32_t tries = address_port(&where) == 0 ? MAX_PORT_TRIES : 1;
+    st = listen_tcp_at(io, where, len, endpoint);
+    while (st == BELL_EADDRINUSE && --tries > 0) {
+        listeners_drop(io, io->endpoint_count);
+        st = listen_tcp_at(io, where, len, endpoint);
     }
     return st;
 }
