@@ -38,10 +38,13 @@ static fault_call call_of(const struct io_uring_sqe *sqe)
     }
 }
 
+/* One at a time, and who is accepted is asked for by a call, which can fail. */
 static void make_single(struct io_uring_sqe *sqe)
 {
     if (sqe->opcode == IORING_OP_ACCEPT) {
         sqe->ioprio &= (uint16_t)~IORING_ACCEPT_MULTISHOT;
+        sqe->addr = 0;
+        sqe->addr2 = 0;
     } else if (sqe->opcode == IORING_OP_RECV) {
         sqe->ioprio &= (uint16_t)~IORING_RECV_MULTISHOT;
     }

@@ -160,27 +160,48 @@ typedef struct {
 } session_row;
 
 static const session_row ROWS[] = {
-    {CALL_ACCEPT, EMFILE, true, ON_BOTH, 2},        {CALL_ACCEPT, ENFILE, true, ON_BOTH, 2},
-    {CALL_ACCEPT, ENOBUFS, true, ON_BOTH, 2},       {CALL_ACCEPT, ENOMEM, true, ON_BOTH, 2},
-    {CALL_ACCEPT, EINTR, true, ON_BOTH, 0},         {CALL_ACCEPT, EAGAIN, true, ON_BOTH, 0},
-    {CALL_ACCEPT, ECONNABORTED, true, ON_BOTH, 0},  {CALL_ACCEPT, EPROTO, true, ON_BOTH, 0},
-    {CALL_ACCEPT, EPERM, true, ON_BOTH, 0},         {CALL_ACCEPT, ENETDOWN, true, ON_BOTH, 0},
-    {CALL_GETPEERNAME, ENOTCONN, true, ON_RING, 0}, {CALL_EPOLL_ADD, ENOMEM, false, ON_EPOLL, 0},
-    {CALL_EPOLL_ADD, ENOSPC, false, ON_EPOLL, 0},   {CALL_RECEIVE, EINTR, true, ON_BOTH, 0},
-    {CALL_RECEIVE, EAGAIN, true, ON_BOTH, 0},       {CALL_RECEIVE, ENOBUFS, true, ON_RING, 0},
-    {CALL_RECEIVE, ECANCELED, true, ON_RING, 0},    {CALL_RECEIVE, ECONNRESET, false, ON_BOTH, 0},
-    {CALL_RECEIVE, ETIMEDOUT, false, ON_BOTH, 0},   {CALL_RECEIVE, EHOSTUNREACH, false, ON_BOTH, 0},
-    {CALL_RECEIVE, ENOMEM, false, ON_BOTH, 0},      {CALL_SEND, EINTR, true, ON_BOTH, 0},
-    {CALL_SEND, EAGAIN, true, ON_BOTH, 0},          {CALL_SEND, ENOBUFS, true, ON_BOTH, 0},
-    {CALL_SEND, EPIPE, false, ON_BOTH, 0},          {CALL_SEND, ECONNRESET, false, ON_BOTH, 0},
-    {CALL_SEND, EHOSTUNREACH, false, ON_BOTH, 0},   {CALL_SEND, ENOMEM, false, ON_BOTH, 0},
-    {CALL_WAKE_WRITE, EAGAIN, true, ON_BOTH, 0},    {CALL_READ, EAGAIN, true, ON_BOTH, 0},
-    {CALL_READ, EINTR, true, ON_BOTH, 0},           {CALL_WAIT, EINTR, true, ON_BOTH, 0},
-    {CALL_WAIT, EAGAIN, true, ON_RING, 0},          {CALL_WAIT, EBUSY, true, ON_RING, 0},
-    {CALL_WAIT, ETIME, true, ON_RING, 0},           {CALL_OPEN, EINTR, true, ON_BOTH, 0},
-    {CALL_OPEN, EMFILE, false, ON_BOTH, 0},         {CALL_OPEN, EACCES, false, ON_BOTH, 0},
-    {CALL_FSTAT, ENOMEM, false, ON_BOTH, 0},        {CALL_PREAD, EINTR, true, ON_BOTH, 0},
-    {CALL_PREAD, EIO, false, ON_BOTH, 0},           {CALL_PREAD, 0, true, ON_BOTH, 0},
+    {CALL_ACCEPT, EMFILE, true, ON_BOTH, 2},
+    {CALL_ACCEPT, ENFILE, true, ON_BOTH, 2},
+    {CALL_ACCEPT, ENOBUFS, true, ON_BOTH, 2},
+    {CALL_ACCEPT, ENOMEM, true, ON_BOTH, 2},
+    {CALL_ACCEPT, EINTR, true, ON_BOTH, 0},
+    {CALL_ACCEPT, EAGAIN, true, ON_BOTH, 0},
+    {CALL_ACCEPT, ECONNABORTED, true, ON_BOTH, 0},
+    {CALL_ACCEPT, EPROTO, true, ON_BOTH, 0},
+    {CALL_ACCEPT, EPERM, true, ON_BOTH, 0},
+    {CALL_ACCEPT, ENETDOWN, true, ON_BOTH, 0},
+    {CALL_GETPEERNAME, ENOTCONN, false, ON_RING, 0},
+    {CALL_EPOLL_ADD, ENOMEM, false, ON_EPOLL, 0},
+    {CALL_EPOLL_ADD, ENOSPC, false, ON_EPOLL, 0},
+    {CALL_RECEIVE, EINTR, true, ON_BOTH, 0},
+    {CALL_RECEIVE, EAGAIN, true, ON_BOTH, 0},
+    {CALL_RECEIVE, ENOBUFS, true, ON_RING, 0},
+    {CALL_RECEIVE, ECANCELED, true, ON_RING, 0},
+    {CALL_RECEIVE, ECONNRESET, false, ON_BOTH, 0},
+    {CALL_RECEIVE, ETIMEDOUT, false, ON_BOTH, 0},
+    {CALL_RECEIVE, EHOSTUNREACH, false, ON_BOTH, 0},
+    {CALL_RECEIVE, ENOMEM, false, ON_BOTH, 0},
+    {CALL_SEND, EINTR, true, ON_BOTH, 0},
+    {CALL_SEND, EAGAIN, true, ON_BOTH, 0},
+    {CALL_SEND, ENOBUFS, true, ON_BOTH, 0},
+    {CALL_SEND, EPIPE, false, ON_BOTH, 0},
+    {CALL_SEND, ECONNRESET, false, ON_BOTH, 0},
+    {CALL_SEND, EHOSTUNREACH, false, ON_BOTH, 0},
+    {CALL_SEND, ENOMEM, false, ON_BOTH, 0},
+    {CALL_WAKE_WRITE, EAGAIN, true, ON_BOTH, 0},
+    {CALL_READ, EAGAIN, true, ON_BOTH, 0},
+    {CALL_READ, EINTR, true, ON_BOTH, 0},
+    {CALL_WAIT, EINTR, true, ON_BOTH, 0},
+    {CALL_WAIT, EAGAIN, true, ON_RING, 0},
+    {CALL_WAIT, EBUSY, true, ON_RING, 0},
+    {CALL_WAIT, ETIME, true, ON_RING, 0},
+    {CALL_OPEN, EINTR, true, ON_BOTH, 0},
+    {CALL_OPEN, EMFILE, false, ON_BOTH, 0},
+    {CALL_OPEN, EACCES, false, ON_BOTH, 0},
+    {CALL_FSTAT, ENOMEM, false, ON_BOTH, 0},
+    {CALL_PREAD, EINTR, true, ON_BOTH, 0},
+    {CALL_PREAD, EIO, false, ON_BOTH, 0},
+    {CALL_PREAD, 0, true, ON_BOTH, 0},
 };
 
 static void a_session_fails_cleanly_at_each_call_and_the_next_one_works(void **state)
@@ -215,6 +236,51 @@ static void a_session_fails_cleanly_at_each_call_and_the_next_one_works(void **s
     peer_close(&bystander);
     service_finish(&s);
     assert_int_equal(descriptors(), before);
+}
+
+static void tell_peer(struct bell_http_request *request, void *user)
+{
+    (void)user;
+    const bell_http_response response = {.status = 200, .body = bell_http_request_peer(request)};
+    assert_int_equal(bell_http_respond(request, &response), BELL_OK);
+}
+
+/* Peers at Unix sockets have no address, and may be believed what they say of others. */
+static void who_has_gone_before_he_was_named_is_no_peer_at_a_unix_socket(void **state)
+{
+    static const char *const PROXIES[] = {"unix"};
+    const bell_slice request =
+        BELL_LIT("GET / HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n");
+    const fault f = {CALL_GETPEERNAME, ENOTCONN, 1, 1, 1, false};
+    struct service s;
+    struct peer *p = &bystander;
+    char body[64];
+    bell_io_options options;
+    (void)state;
+    if (place_back_end() != BELL_IO_URING) {
+        skip(); /* there accept(2) tells */
+    }
+    bell_io_options_init(&options);
+    options.threads = 1;
+    options.trusted_proxies = PROXIES;
+    options.trusted_proxy_count = 1;
+    service_init(&s, NULL);
+    assert_int_equal(bell_http_server_route(s.http, "GET", "/", tell_peer, NULL), BELL_OK);
+    assert_int_equal(bell_io_server_create(s.http, &options, &s.io), BELL_OK);
+    assert_int_equal(bell_io_server_listen(s.io, "127.0.0.1:0"), BELL_OK);
+    assert_int_equal(bell_io_server_start(s.io), BELL_OK);
+    faults_begin(&f);
+    peer_connect(p, bell_io_server_port(s.io, 0));
+    peer_send(p, request);
+    assert_int_equal(peer_read_to_end(p), 0);
+    peer_close(p);
+    assert_int_equal(faults_end(), 1);
+    peer_connect(p, bell_io_server_port(s.io, 0));
+    peer_send(p, request);
+    assert_int_equal(read_answer(p, body, sizeof body), 200);
+    assert_string_equal(body, "127.0.0.1");
+    peer_close(p);
+    service_finish(&s);
 }
 
 static void a_session_does_not_notice_short_counts_and_storms_of_errors(void **state)
@@ -439,6 +505,7 @@ int main(void)
         cmocka_unit_test(composing_without_buffers_of_one_kind),
         cmocka_unit_test(without_any_ring_it_says_so_only_to_who_asked),
         cmocka_unit_test(a_session_fails_cleanly_at_each_call_and_the_next_one_works),
+        cmocka_unit_test(who_has_gone_before_he_was_named_is_no_peer_at_a_unix_socket),
         cmocka_unit_test(a_session_does_not_notice_short_counts_and_storms_of_errors),
         cmocka_unit_test(accepting_goes_on_when_the_system_has_descriptors_again),
         cmocka_unit_test(a_connection_that_fails_says_why),

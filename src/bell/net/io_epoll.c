@@ -17,13 +17,18 @@
 
 enum {
     EVENTS_PER_TURN = 512,
-    ACCEPTS_PER_TURN = 64, /* of one listener */
+    MAX_ACCEPTS = 64,  /* of one listener in one turn */
+    CROWDED_TURNS = 4, /* in a row, each with more connections than are accepted in one */
 };
 
 struct bell_io {
     struct bell_io_base base; /* first */
     int epoll_fd;
     int wake_fd;
+    int accepts;       /* of a listener in this turn; 1 to MAX_ACCEPTS */
+    int crowded_turns; /* in a row until now, fewer than CROWDED_TURNS */
+    bool is_crowded;   /* this one is, at a listener at least */
+    int found;         /* the most that one was emptied of in this turn; -1 = none was */
     struct epoll_event ready[EVENTS_PER_TURN];
     char received[BELL_IO_MAX_RECEIVE_BYTES];
 };
@@ -45,6 +50,10 @@ bell_status bell_io_epoll_create(const bell_io_events *events, void *user, struc
         return BELL_ENOMEM;
     }
     io->base = (struct bell_io_base){.ops = &EPOLL_OPS, .events = *events, .user = user};
+    io->accepts = 1;
+    io->crowded_turns = 0;
+    io->is_crowded = false;
+    io->found = -1;
     bell_status st;
     io->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (io->epoll_fd < 0) {
@@ -198,9 +207,18 @@ static void receive_stop(struct bell_io *io, struct bell_io_handle *h)
     (void)st;
 }
 
+/*
+ * An accept that finds nobody costs the kernel a socket made and thrown away. So as many are
+ * accepted as are likely there: one, more when a queue stands turn after turn. Who is left is told
+ * again.
+ */
 static void accept_ready(struct bell_io *io, struct bell_io_handle *h)
 {
-    for (int i = 0; i < ACCEPTS_PER_TURN && h->fd >= 0 && h->is_receiving; i++) {
+    int most = io->accepts;
+    for (int i = 0; i < most; i++) {
+        if (h->fd < 0 || !h->is_receiving) {
+            return;
+        }
         struct sockaddr_storage from = {0};
         socklen_t len = sizeof from;
         int fd =
@@ -217,10 +235,26 @@ static void accept_ready(struct bell_io *io, struct bell_io_handle *h)
             return;
         }
         if (errno == EAGAIN) {
+            io->found = i > io->found ? i : io->found;
             return;
         }
         /* ECONNABORTED and the network errors of accept(2) concern that one connection. */
     }
+    io->is_crowded = true;
+}
+
+/* At the end of a turn. A listener with a queue counts more than others where few come. */
+static void accepts_adapt(struct bell_io *io)
+{
+    io->crowded_turns = io->is_crowded ? io->crowded_turns + 1 : 0;
+    if (io->crowded_turns == CROWDED_TURNS) {
+        io->crowded_turns = 0;
+        io->accepts = io->accepts * 2 < MAX_ACCEPTS ? io->accepts * 2 : MAX_ACCEPTS;
+    } else if (!io->is_crowded && io->found >= 0) {
+        io->accepts = io->found > 1 ? io->found : 1;
+    }
+    io->is_crowded = false;
+    io->found = -1;
 }
 
 static void receive_ready(struct bell_io *io, struct bell_io_handle *h)
@@ -309,6 +343,7 @@ static bell_status epoll_turn(struct bell_io *io, int timeout_ms)
             handle_ready(io, h, io->ready[i].events);
         }
     }
+    accepts_adapt(io);
     return BELL_OK;
 }
 

@@ -335,6 +335,7 @@ static bell_status uring_turn(struct bell_io *io, int timeout_ms)
         }
         const struct io_uring_cqe copy = {
             .user_data = cqe->user_data, .res = cqe->res, .flags = cqe->flags};
+        io->told_at = head;
         bell_uring_on_completion(io, &copy);
         count++;
     }

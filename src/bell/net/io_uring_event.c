@@ -218,19 +218,62 @@ static void on_watch(struct bell_io *io, const struct io_uring_cqe *cqe)
     }
 }
 
-static bell_address peer_of(int fd)
+/* Has the same accept brought nobody after this one, as far as can be seen at a glance? */
+static bool is_latest(const struct bell_io *io, const struct io_uring_cqe *cqe)
 {
-    struct sockaddr_storage from = {0};
-    socklen_t n = sizeof from;
-    if (getpeername(fd, (struct sockaddr *)(void *)&from, &n) != 0) {
-        memset(&from, 0, sizeof from); /* gone already; its first receive will tell */
+    enum { GLANCE = 32 };
+    const struct io_uring_cq *cq = &io->ring.cq;
+    unsigned end = *cq->khead + io_uring_cq_ready(&io->ring);
+    if (end - io->told_at > GLANCE || io_uring_cq_has_overflow(&io->ring)) {
+        return false;
     }
-    return bell_address_from_sockaddr(&from);
+    for (unsigned at = io->told_at + 1; at != end; at++) {
+        if (cq->cqes[at & cq->ring_mask].user_data == cqe->user_data) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/*
+ * Who it is. The kernel has written that for the latest only, of the accept that has room for it;
+ * everybody else is asked for. false: a reset has come already.
+ */
+static bool peer_find(struct bell_io *io, const struct io_uring_cqe *cqe, bell_address *peer)
+{
+    /* Copied first: whoever is written over it is seen behind this one. And nobody gets it twice.
+     */
+    struct sockaddr_storage from = io->from;
+    io->from.ss_family = AF_UNSPEC;
+    io->from_bytes = sizeof io->from;
+    if (from.ss_family == AF_UNSPEC || cqe->user_data != io->from_of || !is_latest(io, cqe)) {
+        socklen_t n = sizeof from;
+        from = (struct sockaddr_storage){0};
+        if (getpeername(cqe->res, (struct sockaddr *)(void *)&from, &n) != 0) {
+            return false;
+        }
+    }
+    *peer = bell_address_from_sockaddr(&from);
+    return true;
 }
 
 static bool is_shortage(int error)
 {
     return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+static void tell_accepted(struct bell_io *io, struct bell_io_handle *h,
+                          const struct io_uring_cqe *cqe)
+{
+    int fd = cqe->res;
+    bell_address peer;
+    if (!peer_find(io, cqe, &peer)) {
+        (void)close(fd); /* without an address it would pass for a Unix socket's peer */
+        return;
+    }
+    io->own_fd = fd;
+    io->base.events.on_accept(h, fd, &peer, io->base.user);
+    io->own_fd = -1;
 }
 
 static void on_accept(struct bell_io *io, const struct io_uring_cqe *cqe)
@@ -247,10 +290,7 @@ static void on_accept(struct bell_io *io, const struct io_uring_cqe *cqe)
     }
     struct bell_io_handle *h = bell_uring_handle_of(s);
     if (cqe->res >= 0) {
-        bell_address peer = peer_of(cqe->res);
-        io->own_fd = cqe->res;
-        io->base.events.on_accept(h, cqe->res, &peer, io->base.user);
-        io->own_fd = -1;
+        tell_accepted(io, h, cqe);
     } else if (is_shortage(-cqe->res)) {
         /* It would come back at once, for ever; the owner decides when to go on. */
         h->is_receiving = false;
@@ -332,6 +372,9 @@ void bell_uring_on_completion(struct bell_io *io, const struct io_uring_cqe *cqe
         break;
     case OP_ACCEPT:
         on_accept(io, cqe);
+        if (is_over(cqe) && cqe->user_data == io->from_of) {
+            io->from_of = 0;
+        }
         break;
     case OP_RECEIVE:
     case OP_RECEIVE_LARGE:

@@ -126,7 +126,11 @@ struct bell_io {
     uint64_t wake_count; /* the kernel reads into it */
     pthread_t owner;     /* once enabled */
     uint32_t gather_count;
-    int own_fd;                      /* last one accepted: known to be blocking */
+    int own_fd;                   /* last one accepted: known to be blocking */
+    uint64_t from_of;             /* user data of the accept that writes to from; 0 = none does */
+    struct sockaddr_storage from; /* who was accepted last */
+    socklen_t from_bytes;         /* room there */
+    unsigned told_at;             /* place of the completion that is told */
     struct bell_uring_slot **chunks; /* (owned) of CHUNK_SLOTS each, which never move */
     uint32_t chunk_count;
     uint32_t slot_count; /* in use now or before */

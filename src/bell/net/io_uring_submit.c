@@ -110,6 +110,23 @@ struct io_uring_sqe *bell_uring_next_sqe(struct bell_io *io)
     return sqe;
 }
 
+/* The room for an address is for one at a time: most loops have one listener. */
+static void accept_note(struct bell_io *io, struct io_uring_sqe *sqe,
+                        const struct bell_uring_slot *s)
+{
+    uint64_t user_data = bell_uring_user_data(OP_ACCEPT, s);
+    int fd = bell_uring_handle_of(s)->fd;
+    if (io->from_of == 0) {
+        io->from_of = user_data;
+        io->from_bytes = sizeof io->from;
+        io_uring_prep_multishot_accept(sqe, fd, (struct sockaddr *)(void *)&io->from,
+                                       &io->from_bytes, SOCK_CLOEXEC);
+    } else {
+        io_uring_prep_multishot_accept(sqe, fd, NULL, NULL, SOCK_CLOEXEC);
+    }
+    io_uring_sqe_set_data64(sqe, user_data);
+}
+
 bell_status bell_uring_arm(struct bell_io *io, struct bell_uring_slot *s)
 {
     struct io_uring_sqe *sqe = bell_uring_next_sqe(io);
@@ -117,8 +134,7 @@ bell_status bell_uring_arm(struct bell_io *io, struct bell_uring_slot *s)
         return BELL_ENOMEM;
     }
     if (bell_uring_handle_of(s)->kind == BELL_IO_LISTENER) {
-        io_uring_prep_multishot_accept(sqe, bell_uring_handle_of(s)->fd, NULL, NULL, SOCK_CLOEXEC);
-        io_uring_sqe_set_data64(sqe, bell_uring_user_data(OP_ACCEPT, s));
+        accept_note(io, sqe, s);
     } else {
         io_uring_prep_recv_multishot(sqe, bell_uring_handle_of(s)->fd, NULL, 0, 0);
         sqe->flags |= IOSQE_BUFFER_SELECT;

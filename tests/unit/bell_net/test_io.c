@@ -13,9 +13,11 @@
 #include <dirent.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -349,15 +351,174 @@ static int descriptors(void)
     return count;
 }
 
+enum { MOST_COMERS = 50 /* more than one call of a ring brings */, CROWD = 300 };
+
+static int accepted;
+static bell_address accepted_from[CROWD];    /* of the first */
+static const struct bell_io_handle *counted; /* whose they are; NULL = of all */
+
 static void on_accept(struct bell_io_handle *listener, int fd, const bell_address *from, void *user)
 {
-    (void)listener;
-    (void)from;
     (void)user;
+    if (accepted < CROWD) {
+        accepted_from[accepted] = *from;
+    }
+    accepted += counted == NULL || listener == counted;
     (void)close(fd);
 }
 
-/* Whoever came in when there was no turn any more in which that could be told. */
+/* Those who come in when there is no turn any more in which that could be told. */
+static int comers[CROWD];
+
+static void comers_connect(int count, const struct sockaddr_in *to)
+{
+    const struct timeval patience = {.tv_sec = 5};
+    for (int i = 0; i < count; i++) {
+        comers[i] = socket(AF_INET, SOCK_STREAM, 0);
+        assert_int_equal(connect(comers[i], (const struct sockaddr *)(const void *)to, sizeof *to),
+                         0);
+        assert_int_equal(setsockopt(comers[i], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience),
+                         0);
+    }
+}
+
+static void comers_close(int count)
+{
+    for (int i = 0; i < count; i++) {
+        (void)close(comers[i]);
+    }
+}
+
+/* A listener of the io, at *at. */
+static void listener_open(struct bell_io_handle *listener, struct sockaddr_in *at)
+{
+    socklen_t n = sizeof *at;
+    *at = (struct sockaddr_in){.sin_family = AF_INET};
+    at->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)(void *)at, n), 0);
+    assert_int_equal(listen(fd, CROWD), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)(void *)at, &n), 0);
+    assert_int_equal(bell_io_open(io, listener, fd, BELL_IO_LISTENER), BELL_OK);
+}
+
+/* An io of its own and a listener of it, at *at. */
+static void io_with_listener(struct bell_io_handle *listener, struct sockaddr_in *at)
+{
+    static const bell_io_events EVENTS = {.on_awake = on_awake,
+                                          .on_accept = on_accept,
+                                          .on_wake = on_wake};
+    bell_io_back_end back_end;
+    assert_int_equal(bell_io_choose(BELL_IO_AUTO, &back_end), BELL_OK);
+    assert_int_equal(bell_io_create(back_end, &EVENTS, NULL, &io), BELL_OK);
+    listener_open(listener, at);
+}
+
+enum { CROWD_TURNS = 30 };
+
+/* Turns may be long: a crowd must not be let in one by one, nor forget who comes alone after it. */
+static void a_crowd_is_let_in_within_few_turns(void **state)
+{
+    enum { ALONE = 10 };
+    struct sockaddr_in to;
+    struct bell_io_handle listener;
+    (void)state;
+    io_with_listener(&listener, &to);
+    assert_int_equal(bell_io_receive(io, &listener, true), BELL_OK);
+    comers_connect(CROWD, &to);
+    accepted = 0;
+    for (int i = 0; i < CROWD_TURNS && accepted < CROWD; i++) {
+        turn(-1);
+    }
+    assert_int_equal(accepted, CROWD);
+    comers_close(CROWD);
+    for (int i = 0; i < ALONE; i++) {
+        comers_connect(1, &to);
+        while (accepted < CROWD + i + 1) {
+            turn(-1);
+        }
+        comers_close(1);
+    }
+    bell_io_close(io, &listener);
+    bell_io_destroy(io);
+}
+
+/* Nor because only one at a time comes to another listener. */
+static void a_crowd_is_let_in_beside_single_ones_elsewhere(void **state)
+{
+    struct sockaddr_in to;
+    struct sockaddr_in elsewhere;
+    struct bell_io_handle listener;
+    struct bell_io_handle other;
+    (void)state;
+    io_with_listener(&listener, &to);
+    listener_open(&other, &elsewhere);
+    assert_int_equal(bell_io_receive(io, &other, true), BELL_OK);
+    assert_int_equal(bell_io_receive(io, &listener, true), BELL_OK);
+    comers_connect(CROWD, &to);
+    accepted = 0;
+    counted = &listener;
+    for (int i = 0; i < CROWD_TURNS && accepted < CROWD; i++) {
+        int single = socket(AF_INET, SOCK_STREAM, 0);
+        assert_int_equal(
+            connect(single, (const struct sockaddr *)(const void *)&elsewhere, sizeof elsewhere),
+            0);
+        turn(-1);
+        (void)close(single);
+    }
+    counted = NULL;
+    assert_int_equal(accepted, CROWD);
+    comers_close(CROWD);
+    bell_io_close(io, &other);
+    bell_io_close(io, &listener);
+    bell_io_destroy(io);
+}
+
+/* From 127.0.0.2 on, one after the other. */
+static void comers_connect_from_everywhere(int count, const struct sockaddr_in *to)
+{
+    for (int i = 0; i < count; i++) {
+        struct sockaddr_in from = {.sin_family = AF_INET};
+        from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + (uint32_t)i);
+        comers[i] = socket(AF_INET, SOCK_STREAM, 0);
+        assert_int_equal(bind(comers[i], (struct sockaddr *)(void *)&from, sizeof from), 0);
+        assert_int_equal(connect(comers[i], (const struct sockaddr *)(const void *)to, sizeof *to),
+                         0);
+    }
+}
+
+/* However many are accepted in one turn, and whichever of two listeners they came to. */
+static void everybody_is_told_with_his_own_address(void **state)
+{
+    static const int COUNTS[] = {1, 2, 5, 20, MOST_COMERS, 1};
+    struct sockaddr_in to[2];
+    struct bell_io_handle listeners[2];
+    (void)state;
+    io_with_listener(&listeners[0], &to[0]);
+    listener_open(&listeners[1], &to[1]);
+    assert_int_equal(bell_io_receive(io, &listeners[0], true), BELL_OK);
+    assert_int_equal(bell_io_receive(io, &listeners[1], true), BELL_OK);
+    turn(0);
+    for (size_t i = 0; i < 2 * (sizeof COUNTS / sizeof *COUNTS); i++) {
+        int count = COUNTS[i / 2];
+        accepted = 0;
+        comers_connect_from_everywhere(count, &to[i % 2]);
+        while (accepted < count) {
+            turn(-1);
+        }
+        for (int j = 0; j < count; j++) {
+            char expected[BELL_ADDRESS_TEXT_BYTES];
+            char room[BELL_ADDRESS_TEXT_BYTES];
+            (void)snprintf(expected, sizeof expected, "127.0.0.%d", 2 + j);
+            assert_string_equal(bell_address_format(&accepted_from[j], room).p, expected);
+        }
+        comers_close(count);
+    }
+    bell_io_close(io, &listeners[0]);
+    bell_io_close(io, &listeners[1]);
+    bell_io_destroy(io);
+}
+
 static void destroying_leaves_nobody_accepted(void **state)
 {
     enum { COMERS = 5 };
@@ -366,7 +527,6 @@ static void destroying_leaves_nobody_accepted(void **state)
     struct sockaddr_in to = {.sin_family = AF_INET};
     socklen_t n = sizeof to;
     struct bell_io_handle listener;
-    int comers[COMERS];
     (void)state;
     int before = descriptors();
     bell_io_back_end back_end;
@@ -514,6 +674,9 @@ int main(void)
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(closing_forgets_a_socket_that_others_hold, set_up,
                                         tear_down),
+        cmocka_unit_test(a_crowd_is_let_in_within_few_turns),
+        cmocka_unit_test(a_crowd_is_let_in_beside_single_ones_elsewhere),
+        cmocka_unit_test(everybody_is_told_with_his_own_address),
         cmocka_unit_test(destroying_leaves_nobody_accepted),
         cmocka_unit_test_setup_teardown(any_thread_wakes_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_connected_stream_sends_and_receives, set_up, tear_down),
