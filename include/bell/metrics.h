@@ -37,7 +37,8 @@ typedef struct {
     uint64_t connections;     /* accepted and open now, HTTP and WebSockets */
     uint64_t opened;          /* accepted and opened */
     uint64_t refused;         /* closed at once: max_connections, or no memory */
-    uint64_t accept_failures; /* times that accepting paused, out of descriptors or memory */
+    uint64_t accept_failures; /* times that accepting paused, out of descriptors or memory, or since
+                                 another process has shut the listening socket down */
     uint64_t received_bytes;  /* from sockets; with TLS what came encrypted, without what the
                                  kernel adds */
     uint64_t sent_bytes;      /* taken by sockets, likewise */

@@ -51,6 +51,12 @@ bell_status bell_io_connect_status(int error)
     }
 }
 
+bool bell_io_stops_accepting(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM ||
+           error == EINVAL; /* shut down */
+}
+
 static bell_io_back_end from_environment(void)
 {
     const char *name = getenv("BELL_IO");

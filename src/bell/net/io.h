@@ -48,8 +48,8 @@ typedef struct {
     /* A connection came in; fd is the owner's. */
     void (*on_accept)(struct bell_io_handle *listener, int fd, const bell_address *peer,
                       void *user);
-    /* No further connection can be accepted now (descriptors or memory ended): accepting is
-     * stopped. */
+    /* No further connection can be accepted now (descriptors or memory ended, or somebody who has
+     * the socket too has shut it down): accepting is stopped. */
     void (*on_accept_failed)(struct bell_io_handle *listener, void *user);
     /*
      * BELL_OK with n > 0: bytes, which may be changed, valid until the callback returns. BELL_OK

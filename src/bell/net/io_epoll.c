@@ -88,9 +88,21 @@ static void epoll_destroy(struct bell_io *io)
     bell_mem_free(io);
 }
 
+static void interest_forget(struct bell_io *io, struct bell_io_handle *h)
+{
+    if (h->is_registered) {
+        (void)epoll_ctl(io->epoll_fd, EPOLL_CTL_DEL, h->fd, NULL);
+        h->is_registered = false;
+    }
+}
+
 /* Tells the kernel what the handle waits for now. */
 static bell_status interest_update(struct bell_io *io, struct bell_io_handle *h)
 {
+    if (h->kind == BELL_IO_LISTENER && !h->is_receiving) {
+        interest_forget(io, h); /* that it was shut down cannot be masked */
+        return BELL_OK;
+    }
     struct epoll_event event = {
         .events = (h->is_receiving ? (uint32_t)EPOLLIN : 0U) |
                   (h->is_send_waiting ? (uint32_t)EPOLLOUT : 0U),
@@ -179,10 +191,7 @@ static void epoll_close(struct bell_io *io, struct bell_io_handle *h)
 {
     /* Closing alone removes it only when no other descriptor of the socket is left, such as that of
      * a child process which is about to be something else. */
-    if (h->is_registered) {
-        (void)epoll_ctl(io->epoll_fd, EPOLL_CTL_DEL, h->fd, NULL);
-        h->is_registered = false;
-    }
+    interest_forget(io, h);
     (void)close(h->fd);
     h->fd = -1;
     h->is_receiving = false;
@@ -228,8 +237,7 @@ static void accept_ready(struct bell_io *io, struct bell_io_handle *h)
             io->base.events.on_accept(h, fd, &peer, io->base.user);
             continue;
         }
-        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            /* The event would come back at once, for ever; the owner decides when to go on. */
+        if (bell_io_stops_accepting(errno)) {
             receive_stop(io, h);
             io->base.events.on_accept_failed(h, io->base.user);
             return;
@@ -238,7 +246,6 @@ static void accept_ready(struct bell_io *io, struct bell_io_handle *h)
             io->found = i > io->found ? i : io->found;
             return;
         }
-        /* ECONNABORTED and the network errors of accept(2) concern that one connection. */
     }
     io->is_crowded = true;
 }

@@ -32,5 +32,8 @@ BELL_NODISCARD bell_status bell_io_uring_create(const bell_io_events *events, vo
 bell_status bell_io_status(int error);
 /* The same for connect(2). */
 bell_status bell_io_connect_status(int error);
+/* Errors of accept(2) that would come back at once, for ever: accepting stops and on_accept_failed
+ * is told, so that the owner decides when to go on. The others concern that one connection. */
+bool bell_io_stops_accepting(int error);
 
 #endif

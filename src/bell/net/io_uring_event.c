@@ -257,11 +257,6 @@ static bool peer_find(struct bell_io *io, const struct io_uring_cqe *cqe, bell_a
     return true;
 }
 
-static bool is_shortage(int error)
-{
-    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
-}
-
 static void tell_accepted(struct bell_io *io, struct bell_io_handle *h,
                           const struct io_uring_cqe *cqe)
 {
@@ -291,12 +286,10 @@ static void on_accept(struct bell_io *io, const struct io_uring_cqe *cqe)
     struct bell_io_handle *h = bell_uring_handle_of(s);
     if (cqe->res >= 0) {
         tell_accepted(io, h, cqe);
-    } else if (is_shortage(-cqe->res)) {
-        /* It would come back at once, for ever; the owner decides when to go on. */
+    } else if (bell_io_stops_accepting(-cqe->res)) {
         h->is_receiving = false;
         io->base.events.on_accept_failed(h, io->base.user);
     }
-    /* Other errors of accept(2) concern that one connection. */
     s = bell_uring_slot_of(io, cqe->user_data);
     if (s != NULL && cqe->res == -EAGAIN && !s->is_armed) {
         /* Another process was quicker, and this kernel does not wait where the socket would not. */

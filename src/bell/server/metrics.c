@@ -237,7 +237,7 @@ static const struct loop_line LOOP_LINES[] = {
     {"bell_connections_refused_total", "counter",
      "Connections closed at once: too many, or no memory.", offsetof(bell_loop_metrics, refused)},
     {"bell_accept_failures_total", "counter",
-     "Times that accepting paused, out of descriptors or memory.",
+     "Times that accepting paused: no descriptors or memory, or a socket shut down.",
      offsetof(bell_loop_metrics, accept_failures)},
     {"bell_received_bytes_total", "counter", "Bytes from sockets.",
      offsetof(bell_loop_metrics, received_bytes)},

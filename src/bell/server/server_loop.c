@@ -174,7 +174,8 @@ static void on_accept_failed(struct bell_io_handle *listener, void *user)
     (void)listener;
     bell_counter_add(&home->counters.accept_failures, 1);
     bell_log_limited(&limit, BELL_LOG_ERROR,
-                     "cannot accept connections: out of descriptors or memory open=%u",
+                     "cannot accept connections: out of descriptors or memory, or a listening "
+                     "socket was shut down open=%u",
                      home->open_count);
     bell_timer_arm(&home->loop.timers, &home->accept_timer, home->loop.now_ms + ACCEPT_PAUSE_MS);
 }

@@ -367,6 +367,15 @@ static void on_accept(struct bell_io_handle *listener, int fd, const bell_addres
     (void)close(fd);
 }
 
+static int accept_failures;
+
+static void on_accept_failed(struct bell_io_handle *listener, void *user)
+{
+    (void)listener;
+    (void)user;
+    accept_failures++;
+}
+
 /* Those who come in when there is no turn any more in which that could be told. */
 static int comers[CROWD];
 
@@ -407,6 +416,7 @@ static void io_with_listener(struct bell_io_handle *listener, struct sockaddr_in
 {
     static const bell_io_events EVENTS = {.on_awake = on_awake,
                                           .on_accept = on_accept,
+                                          .on_accept_failed = on_accept_failed,
                                           .on_wake = on_wake};
     bell_io_back_end back_end;
     assert_int_equal(bell_io_choose(BELL_IO_AUTO, &back_end), BELL_OK);
@@ -516,6 +526,28 @@ static void everybody_is_told_with_his_own_address(void **state)
     }
     bell_io_close(io, &listeners[0]);
     bell_io_close(io, &listeners[1]);
+    bell_io_destroy(io);
+}
+
+/* Another process that holds the socket may do that; then there is nothing to wait for. */
+static void a_listener_that_was_shut_down_is_told_once(void **state)
+{
+    struct sockaddr_in to;
+    struct bell_io_handle listener;
+    (void)state;
+    io_with_listener(&listener, &to);
+    for (int i = 0; i < 2; i++) { /* the owner may try again */
+        accept_failures = 0;
+        assert_int_equal(bell_io_receive(io, &listener, true), BELL_OK);
+        turn(0);
+        assert_int_equal(shutdown(listener.fd, SHUT_RDWR), i == 0 ? 0 : -1);
+        for (int j = 0; j < 10; j++) {
+            turn(1);
+        }
+        assert_int_equal(accept_failures, 1);
+        assert_int_equal(bell_io_told(io), 0); /* the last one was for nothing */
+    }
+    bell_io_close(io, &listener);
     bell_io_destroy(io);
 }
 
@@ -677,6 +709,7 @@ int main(void)
         cmocka_unit_test(a_crowd_is_let_in_within_few_turns),
         cmocka_unit_test(a_crowd_is_let_in_beside_single_ones_elsewhere),
         cmocka_unit_test(everybody_is_told_with_his_own_address),
+        cmocka_unit_test(a_listener_that_was_shut_down_is_told_once),
         cmocka_unit_test(destroying_leaves_nobody_accepted),
         cmocka_unit_test_setup_teardown(any_thread_wakes_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_connected_stream_sends_and_receives, set_up, tear_down),
