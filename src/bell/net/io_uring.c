@@ -173,8 +173,8 @@ static bell_status receive_change(struct bell_io *io, struct bell_io_handle *h, 
         }
         return s->is_armed ? bell_uring_cancel(io, bell_uring_shot_of(s), s) : BELL_OK;
     }
-    if (s->has_held || s->has_end) {
-        bell_uring_list(io, s); /* that first */
+    if (s->has_held || s->has_end || s->is_starved) {
+        bell_uring_list(io, s); /* that first, or in its turn */
         return BELL_OK;
     }
     /* One that is still being cancelled is armed again when it is over. */
@@ -298,6 +298,23 @@ static bell_status enter(struct bell_io *io, int timeout_ms)
     return submit_rest(io);
 }
 
+/*
+ * Since Linux 6.14 one call brings no more than so many of what has happened, in its order: beside
+ * a crowd whose turns are long, as with TLS handshakes, everybody else would wait for many of them.
+ */
+enum { BROUGHT_AT_ONCE = 20, TOLD_PER_TURN = 512 };
+
+static void bring_more(struct bell_io *io)
+{
+    unsigned before = 0;
+    unsigned ready = io_uring_cq_ready(&io->ring);
+    while (ready >= before + BROUGHT_AT_ONCE && ready < TOLD_PER_TURN &&
+           io_uring_get_events(&io->ring) >= 0) {
+        before = ready;
+        ready = io_uring_cq_ready(&io->ring);
+    }
+}
+
 /* The ring is this thread's from now on. */
 static bell_status enable(struct bell_io *io)
 {
@@ -322,6 +339,7 @@ static bell_status uring_turn(struct bell_io *io, int timeout_ms)
     if (st != BELL_OK) {
         return st;
     }
+    bring_more(io);
     /* What comes while these are told has its turn later. */
     unsigned ready = io_uring_cq_ready(&io->ring);
     io->base.told = ready;

@@ -154,11 +154,34 @@ static void change_group(struct bell_io *io, struct bell_uring_slot *s, int res)
     }
 }
 
+/* Is there more for a stream that was just given its share? */
+static bool has_more(const struct bell_io *io, const struct bell_uring_slot *s,
+                     const struct io_uring_cqe *cqe)
+{
+    uint32_t share = !bell_uring_has_large(io) ? io->share_bytes
+                     : s->is_large             ? (uint32_t)LARGE_BUFFER_BYTES
+                                               : (uint32_t)SMALL_BUFFER_BYTES;
+    /* Unix sockets do not tell the flag. */
+    return (cqe->flags & IORING_CQE_F_SOCK_NONEMPTY) != 0 || (uint32_t)cqe->res >= share;
+}
+
+static void starve(struct bell_io *io, struct bell_uring_slot *s, const struct io_uring_cqe *cqe)
+{
+    if (cqe->res == -ENOBUFS) {
+        s->is_starved = true;
+    } else if (s->is_starved && cqe->res > 0 && !s->is_armed) {
+        s->is_starved = has_more(io, s, cqe);
+        io->taken_shares++;
+        io->taken_bytes += (uint32_t)cqe->res;
+    }
+}
+
 static void on_receive(struct bell_io *io, const struct io_uring_cqe *cqe)
 {
     struct bell_uring_slot *s = bell_uring_slot_of(io, cqe->user_data);
-    if (s != NULL && (cqe->flags & IORING_CQE_F_MORE) == 0) {
-        s->is_armed = false;
+    if (s != NULL) {
+        s->is_armed = s->is_armed && (cqe->flags & IORING_CQE_F_MORE) != 0;
+        starve(io, s, cqe);
     }
     if ((cqe->flags & IORING_CQE_F_BUFFER) != 0) {
         if (s != NULL && cqe->res > 0) {
@@ -390,18 +413,43 @@ void bell_uring_on_completion(struct bell_io *io, const struct io_uring_cqe *cqe
 
 /* ---- a turn ---- */
 
+/* How many starved streams get a share in this turn, and of what size? */
+static uint32_t shares_cut(struct bell_io *io)
+{
+    if (bell_uring_has_large(io)) {
+        io->share_bytes = LARGE_BUFFER_BYTES; /* whatever buffer it gets */
+        return SHARED_SMALL_BUFFERS;
+    }
+    uint32_t share = SHARED_BYTES / (io->listed_starved == 0 ? 1 : io->listed_starved);
+    share = share < LEAST_SHARE_BYTES ? LEAST_SHARE_BYTES : share;
+    io->share_bytes = share < PIECEWISE_BUFFER_BYTES ? share : PIECEWISE_BUFFER_BYTES;
+    /* Most may have little to receive, as a crowd that has just connected. */
+    uint64_t taken = io->taken_shares == 0 ? io->share_bytes : io->taken_bytes / io->taken_shares;
+    taken = taken < LEAST_TAKEN_BYTES ? LEAST_TAKEN_BYTES : taken;
+    io->taken_shares = 0;
+    io->taken_bytes = 0;
+    return (uint32_t)(SHARED_BYTES / (taken < io->share_bytes ? taken : io->share_bytes));
+}
+
 void bell_uring_look_at_listed(struct bell_io *io)
 {
     uint32_t list = io->listed; /* whoever is listed meanwhile waits for the next turn */
+    uint32_t shares = shares_cut(io);
     io->listed = NO_SLOT;
+    io->listed_starved = 0;
     struct bell_uring_slot *s;
     while ((s = bell_uring_unlist(io, &list)) != NULL) {
         if (bell_uring_handle_of(s)->is_receiving) {
             tell_held(io, s);
         }
-        if (bell_uring_handle_of(s) != NULL && bell_uring_handle_of(s)->is_receiving &&
-            !s->is_armed && !s->has_held && bell_uring_arm(io, s) != BELL_OK) {
+        if (bell_uring_handle_of(s) == NULL || !bell_uring_handle_of(s)->is_receiving ||
+            s->is_armed || s->has_held) {
+            continue;
+        }
+        if ((s->is_starved && shares == 0) || bell_uring_arm(io, s) != BELL_OK) {
             bell_uring_list(io, s);
+        } else {
+            shares -= s->is_starved;
         }
     }
 }

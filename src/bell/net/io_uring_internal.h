@@ -40,6 +40,19 @@ enum {
     LARGE_PATIENCE = 4,
 };
 
+/*
+ * One peer that sends without end may use up all buffers at once, and in the next turn again. So a
+ * stream that has found none gets a share: one receive, of limited size, in each turn, until
+ * nothing is left to receive. Those who have waited longest are first, and together they leave a
+ * quarter of the buffers to all others, if they take as much as those before them did.
+ */
+enum {
+    SHARED_BYTES = PIECEWISE_BUFFERS * PIECEWISE_BUFFER_BYTES / 4 * 3,
+    LEAST_SHARE_BYTES = 32 * 1024, /* more would get less than that: some wait for the next turn */
+    LEAST_TAKEN_BYTES = 1024,      /* what of a share is expected to be taken at least */
+    SHARED_SMALL_BUFFERS = SMALL_BUFFERS / 4 * 3, /* where a share is a whole buffer */
+};
+
 /* Which buffers; also the kernel's number of their group. */
 enum bell_uring_group {
     GROUP_COMMON, /* used up piece by piece, or small */
@@ -95,6 +108,7 @@ struct bell_uring_slot {
     bool is_large : 1;           /* what is armed receives from GROUP_LARGE */
     bool wants_large : 1;        /* the same of what is armed next */
     uint32_t short_receives : 2; /* in a row, from GROUP_LARGE, that would have fitted elsewhere */
+    bool is_starved : 1;         /* found no buffer, and there is still something to receive */
 };
 static_assert(sizeof(struct bell_uring_slot) == 16, "there is one per connection");
 static_assert(LARGE_PATIENCE <= 4, "short_receives counts up to the one before");
@@ -135,7 +149,12 @@ struct bell_io {
     uint32_t chunk_count;
     uint32_t slot_count; /* in use now or before */
     uint32_t free_slot;
-    uint32_t listed; /* first of those to be looked at, or NO_SLOT */
+    uint32_t listed;         /* first of those to be looked at, or NO_SLOT */
+    uint32_t listed_last;    /* unless there is none */
+    uint32_t listed_starved; /* so many of them, or fewer: some may have been closed */
+    uint32_t share_bytes;    /* of a starved stream, in this turn */
+    uint32_t taken_shares;   /* in the last turn */
+    uint64_t taken_bytes;    /* of them */
     struct bell_uring_gather gathers[GATHERS];
 };
 
@@ -184,7 +203,7 @@ static inline enum bell_uring_operation bell_uring_shot_of(const struct bell_uri
 /* A slot for a handle. BELL_ENOMEM. */
 BELL_NODISCARD bell_status bell_uring_slot_take(struct bell_io *io, struct bell_io_handle *h);
 void bell_uring_slot_give(struct bell_io *io, struct bell_io_handle *h);
-/* To be looked at before the next wait (bell_uring_look_at_listed). */
+/* To be looked at before the next wait (bell_uring_look_at_listed), after those who are listed. */
 void bell_uring_list(struct bell_io *io, struct bell_uring_slot *s);
 /* The next one of a list that still has a handle, which is not listed any more; NULL at the end. */
 struct bell_uring_slot *bell_uring_unlist(struct bell_io *io, uint32_t *list);
@@ -211,7 +230,7 @@ bell_status bell_uring_submit(struct bell_io *io);
 /* Room for one operation. NULL: before the ring is enabled and full, or the kernel takes nothing.
  */
 struct io_uring_sqe *bell_uring_next_sqe(struct bell_io *io);
-/* Receives, or accepts, until cancelled. BELL_ENOMEM. */
+/* Receives, or accepts, until cancelled; or once, when it is starved. BELL_ENOMEM. */
 BELL_NODISCARD bell_status bell_uring_arm(struct bell_io *io, struct bell_uring_slot *s);
 /* The last completion of op, which says that it was cancelled, still comes. BELL_ENOMEM. */
 BELL_NODISCARD bell_status bell_uring_cancel(struct bell_io *io, enum bell_uring_operation op,

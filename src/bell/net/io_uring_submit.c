@@ -82,9 +82,16 @@ struct bell_uring_slot *bell_uring_unlist(struct bell_io *io, uint32_t *list)
 void bell_uring_list(struct bell_io *io, struct bell_uring_slot *s)
 {
     if (!s->is_listed) {
+        uint32_t slot = bell_uring_handle_of(s)->slot;
         s->is_listed = true;
-        s->next = io->listed & NO_SLOT;
-        io->listed = bell_uring_handle_of(s)->slot;
+        s->next = NO_SLOT;
+        if (io->listed == NO_SLOT) {
+            io->listed = slot;
+        } else {
+            bell_uring_slot_at(io, io->listed_last)->next = slot & NO_SLOT;
+        }
+        io->listed_last = slot;
+        io->listed_starved += s->is_starved;
         io->must_not_wait = true;
     }
 }
@@ -136,7 +143,11 @@ bell_status bell_uring_arm(struct bell_io *io, struct bell_uring_slot *s)
     if (bell_uring_handle_of(s)->kind == BELL_IO_LISTENER) {
         accept_note(io, sqe, s);
     } else {
-        io_uring_prep_recv_multishot(sqe, bell_uring_handle_of(s)->fd, NULL, 0, 0);
+        if (s->is_starved) {
+            io_uring_prep_recv(sqe, bell_uring_handle_of(s)->fd, NULL, io->share_bytes, 0);
+        } else {
+            io_uring_prep_recv_multishot(sqe, bell_uring_handle_of(s)->fd, NULL, 0, 0);
+        }
         sqe->flags |= IOSQE_BUFFER_SELECT;
         s->is_large = s->wants_large;
         s->short_receives = 0;

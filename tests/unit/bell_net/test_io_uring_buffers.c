@@ -5,6 +5,7 @@
  */
 #include "base/mem.h"
 #include "bell/net/io_uring_internal.h"
+#include "pattern.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -38,11 +39,6 @@ static struct bell_io *io;
 static struct end ends[CROWD];
 static uint32_t end_count;
 
-static char byte_at(uint64_t place)
-{
-    return (char)(place * 31 + place / 251);
-}
-
 static void on_nothing(void *user)
 {
     (void)user;
@@ -53,9 +49,8 @@ static void on_receive(struct bell_io_handle *h, bell_status st, char *bytes, si
     struct end *e = (struct end *)(void *)h;
     (void)user;
     assert_int_equal(st, BELL_OK);
-    for (size_t i = 0; i < n; i++) {
-        assert_int_equal(bytes[i], byte_at(e->received + i));
-    }
+    assert_true(n <= PATTERN_MOST_BYTES);
+    assert_memory_equal(bytes, pattern_from(e->received), n);
     e->received += n;
     e->most = n > e->most ? n : e->most;
     if (e->stops) {
@@ -107,12 +102,8 @@ static struct end *open_end(void)
 
 static void put(struct end *e, size_t n)
 {
-    static char bytes[LARGE_BUFFER_BYTES];
-    assert_true(n <= sizeof bytes);
-    for (size_t i = 0; i < n; i++) {
-        bytes[i] = byte_at(e->sent + i);
-    }
-    assert_int_equal(send(e->peer, bytes, n, MSG_DONTWAIT), (ssize_t)n);
+    assert_true(n <= PATTERN_MOST_BYTES);
+    assert_int_equal(send(e->peer, pattern_from(e->sent), n, MSG_DONTWAIT), (ssize_t)n);
     e->sent += n;
 }
 
@@ -287,7 +278,7 @@ static void streams_that_find_no_small_buffer_are_served_in_later_turns(void **s
     for (int i = 0; i < CROWD; i++) {
         (void)open_end();
     }
-    turn_for_all();
+    turn();
     for (int i = 0; i < CROWD; i++) {
         put(&ends[i], 20);
     }
