@@ -482,6 +482,30 @@ static void a_server_whose_loops_cannot_wait_ends(void **state)
     assert_int_equal(descriptors(), before);
 }
 
+/* Nor do they wait for who destroys the server, who may take his time. */
+static void a_loop_that_cannot_wait_lets_its_peers_go(void **state)
+{
+    enum { PEERS = 8 };
+    static struct peer peers[PEERS];
+    struct service s;
+    (void)state;
+    assert_int_equal(app_compose(&s), BELL_OK);
+    for (size_t i = 0; i < PEERS; i++) {
+        app_websocket_open(&s, &peers[i]);
+    }
+    faults_begin(end_of_loops(FOR_EVER));
+    for (size_t i = 0; i < PEERS; i++) {
+        peer_send_frame(&peers[i], 1, BELL_LIT("is anybody there?")); /* ends the wait under way */
+    }
+    assert_int_equal(bell_io_server_wait(s.io), BELL_EIO);
+    for (size_t i = 0; i < PEERS; i++) {
+        (void)peer_read_to_end(&peers[i]);
+        peer_close(&peers[i]);
+    }
+    assert_true(faults_end() >= 2);
+    service_finish(&s);
+}
+
 static void a_ring_that_cannot_be_enabled_leaves_its_work_to_the_others(void **state)
 {
     struct service s;
@@ -512,6 +536,7 @@ int main(void)
         cmocka_unit_test(a_loop_that_cannot_watch_its_listener_tries_again),
         cmocka_unit_test(a_loop_that_cannot_wait_leaves_its_work_to_the_others),
         cmocka_unit_test(a_server_whose_loops_cannot_wait_ends),
+        cmocka_unit_test(a_loop_that_cannot_wait_lets_its_peers_go),
         cmocka_unit_test(a_ring_that_cannot_be_enabled_leaves_its_work_to_the_others),
     };
     return place_init() ? cmocka_run_group_tests(tests, app_folder_make, app_folder_remove) : 1;

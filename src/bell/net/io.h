@@ -119,7 +119,8 @@ BELL_NODISCARD bell_status bell_io_send(struct bell_io *io, struct bell_io_handl
                                         const struct iovec *pieces, int count, size_t *sent);
 /* Forgets and closes the socket. No completion of this handle comes any more. */
 void bell_io_close(struct bell_io *io, struct bell_io_handle *h);
-/* After the last turn: what was closed is closed for the peer too. */
+/* After the last turn: what was closed is closed for the peer too, and so is who was accepted
+ * meanwhile. */
 void bell_io_settle(struct bell_io *io);
 /* Makes the running or next turn return soon. Any thread and signal handlers. */
 void bell_io_wake(struct bell_io *io);

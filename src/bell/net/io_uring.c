@@ -93,24 +93,37 @@ free_io:
     return st;
 }
 
-/* Who was accepted when there was no turn any more to tell it in. */
-static void accepted_close(struct bell_io *io)
+/* Who was accepted when there was no turn any more to tell it in. Returns how much was not told. */
+static unsigned accepted_close(struct bell_io *io)
 {
     struct io_uring_cqe *cqe;
     unsigned head;
+    unsigned count = 0;
     io_uring_for_each_cqe(&io->ring, head, cqe)
     {
         if (bell_uring_operation_of(cqe->user_data) == OP_ACCEPT && cqe->res >= 0) {
             (void)close(cqe->res);
         }
+        count++;
+    }
+    io_uring_cq_advance(&io->ring, count);
+    return count;
+}
+
+/* Ends all operations: only then may what they refer to go. */
+static void ring_end(struct bell_io *io)
+{
+    if (!io->has_ended) {
+        io->has_ended = true;
+        io->is_enabled = false;
+        (void)accepted_close(io);
+        io_uring_queue_exit(&io->ring);
     }
 }
 
 static void uring_destroy(struct bell_io *io)
 {
-    accepted_close(io);
-    /* Ends all operations: only then may what they refer to go. */
-    io_uring_queue_exit(&io->ring);
+    ring_end(io);
     (void)close(io->wake_fd);
     for (uint32_t i = 0; i < io->slot_count; i++) {
         bell_uring_held_drop(bell_uring_slot_at(io, i));
@@ -223,14 +236,25 @@ static bell_status uring_send(struct bell_io *io, struct bell_io_handle *h,
     return BELL_EAGAIN;
 }
 
+/*
+ * Must the kernel take what is noted before a descriptor is closed? The bytes of a send, and the
+ * address of a connect, may go afterwards. And what is noted names the descriptor by its number,
+ * which another thread may be given at once: the kernel would receive what is for somebody else.
+ */
+static bool must_submit(const struct bell_io *io, const struct bell_uring_slot *s)
+{
+    return s->send == SEND_QUEUED || s->send == SEND_CONNECTING ||
+           (s->is_armed && io->has_noted_arm);
+}
+
 static void uring_close(struct bell_io *io, struct bell_io_handle *h)
 {
     if (h->slot != NO_SLOT) {
         struct bell_uring_slot *s = bell_uring_slot_at(io, h->slot);
         /* From another thread the ring is about to be destroyed, which ends all operations. */
         if (io->is_enabled && pthread_equal(io->owner, pthread_self()) != 0) {
-            if (s->send == SEND_QUEUED || s->send == SEND_CONNECTING) {
-                (void)bell_uring_submit(io); /* its bytes, or address, may go when we return */
+            if (must_submit(io, s)) {
+                (void)bell_uring_submit(io);
             }
             /* A socket lives on as long as an operation refers to it. */
             if ((s->is_armed && bell_uring_cancel(io, bell_uring_shot_of(s), s) != BELL_OK) ||
@@ -246,13 +270,6 @@ static void uring_close(struct bell_io *io, struct bell_io_handle *h)
     (void)close(h->fd);
     h->fd = -1;
     h->is_receiving = false;
-}
-
-static void uring_settle(struct bell_io *io)
-{
-    if (io->is_enabled) {
-        (void)bell_uring_submit(io);
-    }
 }
 
 static void uring_wake(struct bell_io *io)
@@ -273,7 +290,7 @@ static bell_status submit_rest(struct bell_io *io)
     if (!bell_uring_is_submitted(io)) {
         return bell_uring_submit(io);
     }
-    io->gather_count = 0;
+    bell_uring_note_submitted(io);
     return BELL_OK;
 }
 
@@ -312,6 +329,23 @@ static void bring_more(struct bell_io *io)
            io_uring_get_events(&io->ring) >= 0) {
         before = ready;
         ready = io_uring_cq_ready(&io->ring);
+    }
+}
+
+/*
+ * Listeners that were closed in the last turn have accepted until now: nobody is told of those, and
+ * the ring may live on for as long as other loops do.
+ */
+static void uring_settle(struct bell_io *io)
+{
+    if (!io->is_enabled) {
+        return;
+    }
+    if (bell_uring_submit(io) != BELL_OK) {
+        ring_end(io); /* else what goes on there holds open what was closed */
+        return;
+    }
+    while (accepted_close(io) >= BROUGHT_AT_ONCE && io_uring_get_events(&io->ring) >= 0) {
     }
 }
 

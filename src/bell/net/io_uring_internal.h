@@ -134,8 +134,10 @@ struct bell_io {
     struct io_uring ring;
     struct bell_uring_buffers buffers[GROUPS];
     bool is_enabled;
+    bool has_ended; /* there is no ring any more, and nothing to do but to destroy this */
     bool is_wake_armed;
     bool must_not_wait; /* sends are queued, or something is listed */
+    bool has_noted_arm; /* by the number of a descriptor, and the kernel has not taken it yet */
     int wake_fd;
     uint64_t wake_count; /* the kernel reads into it */
     pthread_t owner;     /* once enabled */
@@ -220,6 +222,13 @@ static inline bool bell_uring_may_go_on(int error)
 static inline bool bell_uring_is_submitted(const struct bell_io *io)
 {
     return io_uring_sq_ready(&io->ring) == 0;
+}
+
+/* It has. */
+static inline void bell_uring_note_submitted(struct bell_io *io)
+{
+    io->gather_count = 0;
+    io->has_noted_arm = false;
 }
 
 /*

@@ -104,7 +104,7 @@ bell_status bell_uring_submit(struct bell_io *io)
     do {
         n = io_uring_submit_and_get_events(&io->ring);
     } while (!bell_uring_is_submitted(io) && (n >= 0 || bell_uring_may_go_on(-n)));
-    io->gather_count = 0;
+    bell_uring_note_submitted(io); /* else nothing goes on any more */
     return bell_uring_is_submitted(io) ? BELL_OK : BELL_EIO;
 }
 
@@ -155,6 +155,7 @@ bell_status bell_uring_arm(struct bell_io *io, struct bell_uring_slot *s)
         io_uring_sqe_set_data64(sqe, bell_uring_user_data(bell_uring_shot_of(s), s));
     }
     s->is_armed = true;
+    io->has_noted_arm = true;
     return BELL_OK;
 }
 

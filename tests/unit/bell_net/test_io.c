@@ -11,6 +11,7 @@
 #include <cmocka.h>
 #include <arpa/inet.h>
 #include <dirent.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -322,6 +323,64 @@ static void closing_forgets_a_socket_that_others_hold(void **state)
     (void)close(other);
 }
 
+/* What waits in a stream. */
+static void expect_waiting(int fd, const char *text)
+{
+    char bytes[16];
+    ssize_t n = recv(fd, bytes, sizeof bytes, MSG_PEEK | MSG_DONTWAIT);
+    assert_int_equal(n, (ssize_t)strlen(text));
+    assert_memory_equal(bytes, text, strlen(text));
+}
+
+/* What comes for the next socket with the number of one that was closed waits there. */
+static void expect_untouched(int number)
+{
+    int next[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, next), 0);
+    assert_int_equal(next[0], number);
+    assert_int_equal(write(next[1], "mine", 4), 4);
+    turn(0);
+    turn(0);
+    expect_waiting(next[0], "mine");
+    (void)close(next[0]);
+    (void)close(next[1]);
+}
+
+/* What was asked for a descriptor must not be done to whoever is given its number next. */
+static void what_was_closed_takes_nothing_from_who_has_its_number(void **state)
+{
+    struct bell_io_handle other;
+    int closed[2];
+    (void)state;
+    turn(0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, closed), 0);
+    assert_int_equal(bell_io_open(io, &other, closed[0], BELL_IO_STREAM), BELL_OK);
+    assert_int_equal(bell_io_receive(io, &other, true), BELL_OK);
+    bell_io_close(io, &other);
+    expect_untouched(closed[0]);
+    assert_int_equal(told.receives, 0);
+    (void)close(closed[1]);
+}
+
+/* The same of one that was paused, and is wanted again for a moment. */
+static void who_receives_again_and_is_closed_takes_nothing_either(void **state)
+{
+    struct bell_io_handle other;
+    int closed[2];
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, closed), 0);
+    assert_int_equal(bell_io_open(io, &other, closed[0], BELL_IO_STREAM), BELL_OK);
+    assert_int_equal(bell_io_receive(io, &other, true), BELL_OK);
+    turn(0);
+    assert_int_equal(bell_io_receive(io, &other, false), BELL_OK);
+    turn(0);
+    turn(0);
+    assert_int_equal(bell_io_receive(io, &other, true), BELL_OK);
+    bell_io_close(io, &other);
+    expect_untouched(closed[0]);
+    (void)close(closed[1]);
+}
+
 static void *wake(void *user)
 {
     bell_io_wake(user);
@@ -422,6 +481,23 @@ static void io_with_listener(struct bell_io_handle *listener, struct sockaddr_in
     assert_int_equal(bell_io_choose(BELL_IO_AUTO, &back_end), BELL_OK);
     assert_int_equal(bell_io_create(back_end, &EVENTS, NULL, &io), BELL_OK);
     listener_open(listener, at);
+}
+
+/* Its listener is closed, and so many have come before; accepting began before that, or with it. */
+static void io_with_comers(int count, bool accepts_before)
+{
+    struct sockaddr_in to;
+    struct bell_io_handle listener;
+    io_with_listener(&listener, &to);
+    if (!accepts_before) {
+        turn(0);
+    }
+    assert_int_equal(bell_io_receive(io, &listener, true), BELL_OK);
+    if (accepts_before) {
+        turn(0);
+    }
+    comers_connect(count, &to);
+    bell_io_close(io, &listener);
 }
 
 enum { CROWD_TURNS = 30 };
@@ -553,37 +629,67 @@ static void a_listener_that_was_shut_down_is_told_once(void **state)
 
 static void destroying_leaves_nobody_accepted(void **state)
 {
-    enum { COMERS = 5 };
-    static const bell_io_events EVENTS = {
-        .on_awake = on_awake, .on_accept = on_accept, .on_wake = on_wake};
-    struct sockaddr_in to = {.sin_family = AF_INET};
-    socklen_t n = sizeof to;
-    struct bell_io_handle listener;
+    static const int COUNTS[] = {1, 5, MOST_COMERS};
     (void)state;
     int before = descriptors();
-    bell_io_back_end back_end;
-    assert_int_equal(bell_io_choose(BELL_IO_AUTO, &back_end), BELL_OK);
-    assert_int_equal(bell_io_create(back_end, &EVENTS, NULL, &io), BELL_OK);
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)(void *)&to, n), 0);
-    assert_int_equal(listen(fd, COMERS), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)(void *)&to, &n), 0);
-    assert_int_equal(bell_io_open(io, &listener, fd, BELL_IO_LISTENER), BELL_OK);
-    assert_int_equal(bell_io_receive(io, &listener, true), BELL_OK);
+    for (size_t i = 0; i < 2 * (sizeof COUNTS / sizeof *COUNTS); i++) {
+        io_with_comers(COUNTS[i / 2], i % 2 == 0);
+        bell_io_destroy(io);
+        comers_close(COUNTS[i / 2]);
+        assert_int_equal(descriptors(), before);
+    }
+}
+
+/* The back end may live on for long: nobody waits for it to serve him. */
+static void after_the_last_turn_nobody_is_left_waiting(void **state)
+{
+    static const int COUNTS[] = {1, 5, MOST_COMERS};
+    (void)state;
+    for (size_t i = 0; i < 2 * (sizeof COUNTS / sizeof *COUNTS); i++) {
+        int count = COUNTS[i / 2];
+        io_with_comers(count, i % 2 == 0);
+        bell_io_settle(io);
+        for (int j = 0; j < count; j++) {
+            char byte;
+            ssize_t got;
+            do { /* the ring interrupts its thread */
+                got = recv(comers[j], &byte, 1, 0);
+            } while (got < 0 && errno == EINTR);
+            if (got != 0 && errno != ECONNRESET) {
+                fail_msg("comer %d of %d: %s", j, count, strerror(errno));
+            }
+        }
+        bell_io_destroy(io);
+        comers_close(count);
+    }
+}
+
+/* As many as one call of a ring does not bring. */
+static void after_the_last_turn_all_that_was_closed_is_closed_for_the_peer(void **state)
+{
+    enum { STREAMS = 100 };
+    static struct bell_io_handle handles[STREAMS];
+    int peers[STREAMS];
+    (void)state;
+    for (int i = 0; i < STREAMS; i++) {
+        int fds[2];
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+        assert_int_equal(bell_io_open(io, &handles[i], fds[0], BELL_IO_STREAM), BELL_OK);
+        assert_int_equal(bell_io_receive(io, &handles[i], true), BELL_OK);
+        peers[i] = fds[1];
+    }
     turn(0);
-    for (int i = 0; i < COMERS; i++) {
-        comers[i] = socket(AF_INET, SOCK_STREAM, 0);
-        assert_int_equal(connect(comers[i], (struct sockaddr *)(void *)&to, n), 0);
+    for (int i = 0; i < STREAMS; i++) {
+        bell_io_close(io, &handles[i]);
     }
     bell_io_settle(io);
-    bell_io_close(io, &listener);
-    bell_io_settle(io);
-    bell_io_destroy(io);
-    for (int i = 0; i < COMERS; i++) {
-        (void)close(comers[i]);
+    for (int i = 0; i < STREAMS; i++) {
+        char byte;
+        if (recv(peers[i], &byte, 1, 0) != 0) {
+            fail_msg("stream %d: %s", i, strerror(errno));
+        }
+        (void)close(peers[i]);
     }
-    assert_int_equal(descriptors(), before);
 }
 
 /* ---- connecting ---- */
@@ -706,11 +812,18 @@ int main(void)
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(closing_forgets_a_socket_that_others_hold, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(what_was_closed_takes_nothing_from_who_has_its_number,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(who_receives_again_and_is_closed_takes_nothing_either,
+                                        set_up, tear_down),
         cmocka_unit_test(a_crowd_is_let_in_within_few_turns),
         cmocka_unit_test(a_crowd_is_let_in_beside_single_ones_elsewhere),
         cmocka_unit_test(everybody_is_told_with_his_own_address),
         cmocka_unit_test(a_listener_that_was_shut_down_is_told_once),
         cmocka_unit_test(destroying_leaves_nobody_accepted),
+        cmocka_unit_test(after_the_last_turn_nobody_is_left_waiting),
+        cmocka_unit_test_setup_teardown(
+            after_the_last_turn_all_that_was_closed_is_closed_for_the_peer, set_up, tear_down),
         cmocka_unit_test_setup_teardown(any_thread_wakes_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_connected_stream_sends_and_receives, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_connect_to_nobody_tells_so, set_up, tear_down),
