@@ -22,8 +22,8 @@ struct bell_tls;
 
 /* How to speak to the kernel. */
 typedef enum {
-    BELL_IO_AUTO,  /* BELL_IO=epoll or uring in the environment, else io_uring where it works for
-                      every loop, else epoll for all */
+    BELL_IO_AUTO,  /* BELL_IO=epoll or uring in the environment (another value is ignored, with a
+                      warning), else io_uring where it works for every loop, else epoll for all */
     BELL_IO_EPOLL, /* every Linux */
     BELL_IO_URING, /* Linux 6.1 and later, unless it is forbidden; else create fails */
 } bell_io_back_end;

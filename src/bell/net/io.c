@@ -3,6 +3,7 @@
  */
 #include "bell/net/io.h"
 
+#include "base/log.h"
 #include "bell/net/io_ops.h"
 
 #include <errno.h>
@@ -57,9 +58,11 @@ bool bell_io_stops_accepting(int error)
            error == EINVAL; /* shut down */
 }
 
+static const char VARIABLE[] = "BELL_IO";
+
 static bell_io_back_end from_environment(void)
 {
-    const char *name = getenv("BELL_IO");
+    const char *name = getenv(VARIABLE);
     if (name != NULL && strcmp(name, "uring") == 0) {
         return BELL_IO_URING;
     }
@@ -96,6 +99,11 @@ bell_status bell_io_choose(bell_io_back_end wanted, bell_io_back_end *out)
 {
     if (wanted == BELL_IO_AUTO) {
         wanted = from_environment();
+        const char *name = wanted == BELL_IO_AUTO ? getenv(VARIABLE) : NULL;
+        if (name != NULL && name[0] != '\0') {
+            bell_log(BELL_LOG_WARN, "%s is ignored: neither epoll nor uring value=%s", VARIABLE,
+                     name);
+        }
     }
     if (wanted != BELL_IO_EPOLL) {
         bell_status st = uring_try();

@@ -258,8 +258,9 @@ bell_status bell_connection_open(struct bell_server_loop *home, uint8_t endpoint
     st = begin_http(c, bell_slice_make(NULL, 0));
     if (st != BELL_OK) {
         static struct bell_log_limit limit;
-        bell_log_limited(&limit, BELL_LOG_WARN, "connection refused status=%s",
-                         bell_status_name(st));
+        /* BELL_ESTATE: it is to speak TLS, and the bell_tls has nothing to show yet. */
+        bell_log_limited(&limit, BELL_LOG_WARN, "connection refused status=%s%s",
+                         bell_status_name(st), st == BELL_ESTATE ? " why=no_certificate" : "");
         bell_connection_close(c); /* its slot is free at the end of the turn */
     }
     return BELL_OK;

@@ -353,10 +353,14 @@ bell_status bell_serve_sized(const char *address, const struct bell_component *c
         st = bell_io_server_listen(io, address);
     }
     if (st == BELL_OK) {
+        bell_log(BELL_LOG_INFO, "listening address=%s port=%u", address,
+                 (unsigned)bell_io_server_port(io, 0)); /* which may have been 0 */
         st = bell_io_server_run(io);
     }
     if (st != BELL_OK) {
-        bell_log(BELL_LOG_ERROR, "cannot serve address=%s why=%s", address, bell_status_text(st));
+        bell_log(BELL_LOG_ERROR, "cannot serve address=%s why=\"%s\"%s",
+                 address == NULL ? "" : address, bell_status_text(st),
+                 st == BELL_EINVAL ? " wanted=ADDR:PORT" : "");
     }
     bell_io_server_destroy(io);
     bell_http_server_destroy(http);

@@ -2,6 +2,7 @@
  * What every I/O back end promises (bell/net/io.h), on pairs of connected sockets.
  */
 #include "base/mem.h"
+#include "bell/log.h"
 #include "bell/net/io.h"
 
 #include <setjmp.h>
@@ -692,6 +693,39 @@ static void after_the_last_turn_all_that_was_closed_is_closed_for_the_peer(void 
     }
 }
 
+/* ---- choosing ---- */
+
+static void count_warning(bell_log_level level, bell_slice line, void *user)
+{
+    int *count = user;
+    (void)line;
+    *count += level == BELL_LOG_WARN;
+}
+
+/* Who mistypes it should not believe that he measures epoll. */
+static void a_wish_that_is_none_is_told(void **state)
+{
+    static const struct {
+        const char *wish;
+        int warnings;
+    } CASES[] = {{"kqueue", 1}, {"EPOLL", 1}, {"", 0}, {"epoll", 0}};
+    const char *own = getenv("BELL_IO");
+    char kept[16] = "";
+    (void)state;
+    assert_true(own == NULL || strlen(own) < sizeof kept);
+    (void)snprintf(kept, sizeof kept, "%s", own == NULL ? "" : own);
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        bell_io_back_end back_end;
+        int warnings = 0;
+        bell_log_set_sink(count_warning, &warnings);
+        assert_int_equal(setenv("BELL_IO", CASES[i].wish, 1), 0);
+        assert_int_equal(bell_io_choose(BELL_IO_AUTO, &back_end), BELL_OK);
+        bell_log_set_sink(NULL, NULL);
+        assert_int_equal(warnings, CASES[i].warnings);
+    }
+    assert_int_equal(own == NULL ? unsetenv("BELL_IO") : setenv("BELL_IO", kept, 1), 0);
+}
+
 /* ---- connecting ---- */
 
 /* A socket of 127.0.0.1 that listens, or one that is only bound, and its address. */
@@ -824,6 +858,7 @@ int main(void)
         cmocka_unit_test(after_the_last_turn_nobody_is_left_waiting),
         cmocka_unit_test_setup_teardown(
             after_the_last_turn_all_that_was_closed_is_closed_for_the_peer, set_up, tear_down),
+        cmocka_unit_test(a_wish_that_is_none_is_told),
         cmocka_unit_test_setup_teardown(any_thread_wakes_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_connected_stream_sends_and_receives, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_connect_to_nobody_tells_so, set_up, tear_down),
