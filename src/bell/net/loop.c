@@ -24,6 +24,7 @@ static void begin_turn(void *user)
     loop->awake_ns = bell_clock_now_ns();
     loop->now_ms = loop->awake_ns / NS_PER_MS;
     loop->now_s = bell_clock_wall_us() / 1000000;
+    bell_timer_wheel_catch_up(&loop->timers, loop->now_ms);
 }
 
 static void forward_accept(struct bell_io_handle *listener, int fd, const bell_address *peer,

@@ -131,14 +131,18 @@ static void run_tick(struct bell_timer_wheel *w, uint64_t now_ms)
     }
 }
 
-void bell_timer_wheel_run(struct bell_timer_wheel *w, uint64_t now_ms)
+void bell_timer_wheel_catch_up(struct bell_timer_wheel *w, uint64_t now_ms)
 {
     uint64_t now_tick = now_ms / BELL_TIMER_TICK_MS;
     if (w->armed == 0 && now_tick >= w->tick) {
-        /* Nothing to fire and nothing to cascade: after a long sleep do not walk empty slots. */
-        w->tick = now_tick + 1;
-        return;
+        w->tick = now_tick + 1; /* nothing to fire and nothing to cascade */
     }
+}
+
+void bell_timer_wheel_run(struct bell_timer_wheel *w, uint64_t now_ms)
+{
+    uint64_t now_tick = now_ms / BELL_TIMER_TICK_MS;
+    bell_timer_wheel_catch_up(w, now_ms);
     while (w->tick <= now_tick) {
         run_tick(w, now_ms);
     }

@@ -39,6 +39,11 @@ void bell_timer_wheel_init(struct bell_timer_wheel *w, uint64_t now_ms, bell_tim
 void bell_timer_arm(struct bell_timer_wheel *w, struct bell_timer *t, uint64_t deadline_ms);
 void bell_timer_cancel(struct bell_timer_wheel *w, struct bell_timer *t);
 bool bell_timer_is_armed(const struct bell_timer *t);
+/*
+ * It is that late by now, before anything is armed at that time: a wheel without timers is there at
+ * once. Else the first timer after a long sleep would have all ticks of the sleep walked.
+ */
+void bell_timer_wheel_catch_up(struct bell_timer_wheel *w, uint64_t now_ms);
 /* Fires what is due. A callback may arm and cancel any timer, its own included. */
 void bell_timer_wheel_run(struct bell_timer_wheel *w, uint64_t now_ms);
 /* How long the loop may sleep: until the next used slot; -1 when no timer is armed. */

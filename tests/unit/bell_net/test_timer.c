@@ -143,6 +143,23 @@ static void a_long_sleep_without_timers_costs_nothing(void **state)
     assert_int_equal(a.count, 1);
 }
 
+/* What is armed before the wheel has run again is told what time it is. */
+static void the_first_timer_after_a_long_sleep_costs_nothing(void **state)
+{
+    (void)state;
+    struct bell_timer_wheel wheel;
+    struct watch a = {.wheel = &wheel};
+    bell_timer_wheel_init(&wheel, 0, on_time, NULL);
+    bell_timer_wheel_catch_up(&wheel, UINT64_C(1) << 50);
+    bell_timer_arm(&wheel, &a.timer, (UINT64_C(1) << 50) + 100);
+    bell_timer_wheel_run(&wheel, UINT64_C(1) << 50);
+    assert_int_equal(a.count, 0);
+    bell_timer_wheel_catch_up(&wheel, UINT64_C(1) << 51); /* no way around one that is armed */
+    assert_int_equal(a.count, 0);
+    (void)run_until(&wheel, UINT64_C(1) << 50, (UINT64_C(1) << 50) + 200);
+    assert_int_equal(a.count, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -152,6 +169,7 @@ int main(void)
         cmocka_unit_test(a_callback_may_arm_its_own_timer_again),
         cmocka_unit_test(moving_a_timer_keeps_one_shot),
         cmocka_unit_test(a_long_sleep_without_timers_costs_nothing),
+        cmocka_unit_test(the_first_timer_after_a_long_sleep_costs_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
