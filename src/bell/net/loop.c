@@ -12,6 +12,11 @@
 static _Thread_local struct bell_loop *current_loop;
 
 enum { NS_PER_US = 1000, NS_PER_MS = 1000000 };
+/*
+ * What other threads may have of a turn: they must not keep those waiting who are connected. Less
+ * would be dear where they are too fast: a message with a key replaces only what has not been sent.
+ */
+enum { MAIL_NS_PER_TURN = 50 * NS_PER_MS };
 
 const uint32_t bell_loop_turn_limits_us[BELL_LOOP_TURN_CLASSES - 1] = {
     10, 30, 100, 300, 1000, 3000, 10000, 30000, 100000, 300000,
@@ -145,7 +150,7 @@ static bell_status next_turn(struct bell_loop *loop)
 {
     uint64_t now_ns = bell_clock_now_ns();
     count_turn(loop, now_ns - loop->awake_ns);
-    int timeout_ms = loop->dirty != NULL || loop->handshake != NULL
+    int timeout_ms = loop->dirty != NULL || loop->handshake != NULL || loop->has_mail
                          ? 0
                          : bell_timer_wheel_timeout_ms(&loop->timers, now_ns / NS_PER_MS);
     if (loop->spin_us == 0 || timeout_ms == 0) {
@@ -174,7 +179,7 @@ static void *loop_main(void *user)
             loop->failure = st;
             break;
         }
-        bell_mailbox_drain(&loop->mailbox);
+        loop->has_mail = bell_mailbox_drain(&loop->mailbox, MAIL_NS_PER_TURN);
         bell_timer_wheel_run(&loop->timers, loop->now_ms);
         bell_stream_tls_go_on(loop);
         flush_dirty(loop);

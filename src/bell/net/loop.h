@@ -68,6 +68,7 @@ struct bell_loop {
     struct bell_tls_loop *tls;       /* (owned) NULL until there is a TLS session */
     struct bell_tls_wait *handshake; /* (borrowed) last of a ring of those that wait for a turn */
     uint32_t handshake_steps;        /* taken in this turn */
+    bool has_mail;                   /* that was put off for the next turn, which begins at once */
     bell_loop_events events;
     void *user;
     pthread_t thread;

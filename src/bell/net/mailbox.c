@@ -1,6 +1,10 @@
 #include "bell/net/mailbox.h"
 
+#include "base/clock.h"
+
 #include <stddef.h>
+
+enum { MAILS_PER_LOOK = 8 }; /* at the clock, which costs about a tenth of what a mail does */
 
 void bell_mailbox_init(struct bell_mailbox *m)
 {
@@ -8,6 +12,8 @@ void bell_mailbox_init(struct bell_mailbox *m)
     m->head = NULL;
     m->tail = NULL;
     m->is_closed = false;
+    m->taken = NULL;
+    m->taken_tail = NULL;
 }
 
 void bell_mailbox_finish(struct bell_mailbox *m)
@@ -35,33 +41,56 @@ bool bell_mailbox_post(struct bell_mailbox *m, struct bell_mail *mail)
     return was_empty;
 }
 
-static struct bell_mail *take_all(struct bell_mailbox *m, bool close)
+/* What has come goes behind what is left of what came before. */
+static void take_all(struct bell_mailbox *m, bool close)
 {
     (void)pthread_mutex_lock(&m->lock);
-    struct bell_mail *mail = m->head;
+    struct bell_mail *head = m->head;
+    struct bell_mail *tail = m->tail;
     m->head = NULL;
     m->tail = NULL;
     m->is_closed = m->is_closed || close;
     (void)pthread_mutex_unlock(&m->lock);
+    if (head == NULL) {
+        return;
+    }
+    if (m->taken == NULL) {
+        m->taken = head;
+    } else {
+        m->taken_tail->next = head;
+    }
+    m->taken_tail = tail;
+}
+
+static struct bell_mail *next_taken(struct bell_mailbox *m)
+{
+    struct bell_mail *mail = m->taken;
+    m->taken = mail->next;
     return mail;
 }
 
-void bell_mailbox_drain(struct bell_mailbox *m)
+bool bell_mailbox_drain(struct bell_mailbox *m, uint64_t limit_ns)
 {
-    struct bell_mail *mail = take_all(m, false);
-    while (mail != NULL) {
-        struct bell_mail *next = mail->next;
-        mail->deliver(mail);
-        mail = next;
+    take_all(m, false);
+    if (m->taken == NULL) {
+        return false;
     }
+    uint64_t begin_ns = bell_clock_now_ns();
+    for (uint32_t delivered = 1; m->taken != NULL; delivered++) {
+        struct bell_mail *mail = next_taken(m);
+        mail->deliver(mail);
+        if (delivered % MAILS_PER_LOOK == 0 && bell_clock_now_ns() - begin_ns >= limit_ns) {
+            break;
+        }
+    }
+    return m->taken != NULL;
 }
 
 void bell_mailbox_close(struct bell_mailbox *m)
 {
-    struct bell_mail *mail = take_all(m, true);
-    while (mail != NULL) {
-        struct bell_mail *next = mail->next;
+    take_all(m, true);
+    while (m->taken != NULL) {
+        struct bell_mail *mail = next_taken(m);
         mail->discard(mail);
-        mail = next;
     }
 }

@@ -11,6 +11,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 /* Embedded as the first member of what is posted. */
 struct bell_mail {
@@ -26,6 +27,8 @@ struct bell_mailbox {
     struct bell_mail *head; /* (owned) oldest */
     struct bell_mail *tail;
     bool is_closed;
+    struct bell_mail *taken; /* (owned) older than those, without the lock: loop thread */
+    struct bell_mail *taken_tail;
 };
 
 void bell_mailbox_init(struct bell_mailbox *m);
@@ -33,8 +36,12 @@ void bell_mailbox_init(struct bell_mailbox *m);
 void bell_mailbox_finish(struct bell_mailbox *m);
 /* Any thread. Returns whether the loop must be woken: the box was empty. A closed box discards. */
 bool bell_mailbox_post(struct bell_mailbox *m, struct bell_mail *mail);
-/* Delivers what is there; what comes meanwhile waits. Loop thread. */
-void bell_mailbox_drain(struct bell_mailbox *m);
+/*
+ * Delivers what is there; what comes meanwhile waits. After limit_ns what is left waits too: a few
+ * are delivered whatever the limit. Returns whether some are left, of which nobody is woken. Loop
+ * thread.
+ */
+bool bell_mailbox_drain(struct bell_mailbox *m, uint64_t limit_ns);
 /* Discards what is there and all that comes later. */
 void bell_mailbox_close(struct bell_mailbox *m);
 

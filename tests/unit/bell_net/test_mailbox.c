@@ -14,6 +14,7 @@ struct note {
 };
 
 enum { THREADS = 4, NOTES = 20000 };
+static const uint64_t LONG_NS = 600000000000;
 
 static int next_number[THREADS];
 static int delivered;
@@ -78,7 +79,7 @@ static void keeps_the_order_of_each_thread_and_loses_nothing(void **state)
         assert_int_equal(pthread_create(&threads[i], NULL, send_all, &senders[i]), 0);
     }
     while (delivered < THREADS * NOTES) {
-        bell_mailbox_drain(&box);
+        (void)bell_mailbox_drain(&box, LONG_NS);
     }
     for (int i = 0; i < THREADS; i++) {
         (void)pthread_join(threads[i], NULL);
@@ -98,11 +99,46 @@ static void asks_to_wake_only_when_it_turns_non_empty(void **state)
     next_number[0] = 0;
     assert_true(bell_mailbox_post(&box, &note_create(0, 0)->mail));
     assert_false(bell_mailbox_post(&box, &note_create(0, 1)->mail));
-    bell_mailbox_drain(&box);
+    assert_false(bell_mailbox_drain(&box, LONG_NS));
     assert_true(bell_mailbox_post(&box, &note_create(0, 2)->mail));
-    bell_mailbox_drain(&box);
+    assert_false(bell_mailbox_drain(&box, LONG_NS));
     bell_mailbox_close(&box);
     bell_mailbox_finish(&box);
+}
+
+static void what_is_left_when_time_is_over_comes_first_next_time(void **state)
+{
+    enum { LEFT = 100 };
+    (void)state;
+    struct bell_mailbox box;
+    bell_mailbox_init(&box);
+    next_number[0] = 0;
+    delivered = 0;
+    discarded = 0;
+    for (int i = 0; i < LEFT; i++) {
+        (void)bell_mailbox_post(&box, &note_create(0, i)->mail);
+    }
+    assert_true(bell_mailbox_drain(&box, 0));
+    int at_once = delivered;
+    assert_in_range(at_once, 1, LEFT / 4);
+    /* Who waits for nothing but what comes is woken as ever. */
+    assert_true(bell_mailbox_post(&box, &note_create(0, LEFT)->mail));
+    while (delivered < LEFT + 1) {
+        int before = delivered;
+        bool is_left = bell_mailbox_drain(&box, 0);
+        assert_int_equal(is_left, delivered < LEFT + 1);
+        assert_in_range(delivered - before, 1, at_once);
+    }
+    assert_true(in_order);
+    for (int i = 1; i <= LEFT; i++) {
+        (void)bell_mailbox_post(&box, &note_create(0, LEFT + i)->mail);
+    }
+    assert_true(bell_mailbox_drain(&box, 0));
+    bell_mailbox_close(&box);
+    assert_int_equal(delivered + discarded, LEFT + 1 + LEFT);
+    assert_true(discarded > 0);
+    bell_mailbox_finish(&box);
+    assert_int_equal(bell_mem_live(), 0);
 }
 
 static void a_closed_box_discards_what_it_has_and_what_comes(void **state)
@@ -125,6 +161,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keeps_the_order_of_each_thread_and_loses_nothing),
         cmocka_unit_test(asks_to_wake_only_when_it_turns_non_empty),
+        cmocka_unit_test(what_is_left_when_time_is_over_comes_first_next_time),
         cmocka_unit_test(a_closed_box_discards_what_it_has_and_what_comes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
