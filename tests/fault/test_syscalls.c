@@ -64,6 +64,7 @@ static void composing_fails_cleanly_at_each_call(void **state)
         {CALL_GETRLIMIT, EINVAL, BELL_OK, ON_BOTH},
         {CALL_SETRLIMIT, EPERM, BELL_OK, ON_BOTH},
         {CALL_GETAFFINITY, EINVAL, BELL_OK, ON_BOTH},
+        {CALL_FCNTL, EMFILE, BELL_OK, ON_BOTH},
     };
     (void)state;
     int before = descriptors();

@@ -101,5 +101,12 @@ void bell_sock_shutdown_send(int fd);
 void bell_sock_close(int fd);
 /* Raises RLIMIT_NOFILE as far as it may and returns what holds. */
 uint64_t bell_sock_raise_limit(void);
+/*
+ * Makes the kernel's table of descriptors as large as if this many were open, 8 bytes for each; fd
+ * is any that is. On its own it doubles when it is full, and in a process of several threads each
+ * time stops whoever accepts for some 10 ms (an RCU grace period). Where that cannot be done it is
+ * left.
+ */
+void bell_sock_widen_table(int fd, uint64_t descriptors);
 
 #endif

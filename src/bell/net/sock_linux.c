@@ -213,3 +213,11 @@ uint64_t bell_sock_raise_limit(void)
     }
     return limit.rlim_cur;
 }
+
+void bell_sock_widen_table(int fd, uint64_t descriptors)
+{
+    int last = fcntl(fd, F_DUPFD_CLOEXEC, (int)(descriptors - 1));
+    if (last >= 0) {
+        bell_sock_close(last);
+    }
+}

@@ -29,6 +29,8 @@ static const bell_io_options DEFAULTS = {
 enum { MAX_UNIX_MODE = 0777 };
 /* Longer than that it is no matter of latency any more. */
 enum { MAX_SPIN_US = 1000 };
+/* Descriptors the kernel's table has room for from the start: 128 KiB. Above, it doubles seldom. */
+enum { MAX_AT_HAND = 16384 };
 
 void bell_io_options_init_sized(bell_io_options *options, size_t options_bytes)
 {
@@ -257,6 +259,24 @@ void bell_io_server_destroy(struct bell_io_server *io)
     }
 }
 
+/*
+ * Who listens will have many. What the process has open beside them is not counted: some more do no
+ * harm.
+ */
+static void descriptors_expect(const struct bell_io_server *io)
+{
+    uint64_t wanted = io->options.max_connections;
+    wanted = wanted > MAX_AT_HAND ? MAX_AT_HAND : wanted;
+    wanted = wanted > io->descriptor_limit ? io->descriptor_limit : wanted;
+    for (uint32_t i = 0; i < io->loop_count; i++) {
+        const struct bell_listener *any = io->loops[i].listeners;
+        if (any != NULL && wanted > 0) {
+            bell_sock_widen_table(any->io.fd, wanted);
+            return;
+        }
+    }
+}
+
 bell_status bell_io_server_start(struct bell_io_server *io)
 {
     if (io->phase != BELL_IO_NEW) {
@@ -266,6 +286,7 @@ bell_status bell_io_server_start(struct bell_io_server *io)
     if (st != BELL_OK) {
         return st;
     }
+    descriptors_expect(io);
     /* Who stops from another thread waits until all loops run. */
     (void)pthread_mutex_lock(&io->wait_lock);
     io->phase = BELL_IO_STARTED;

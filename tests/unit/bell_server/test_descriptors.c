@@ -13,6 +13,7 @@
 #include <cmocka.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -63,11 +64,41 @@ static void the_limit_is_raised_as_far_as_it_may(void **state)
     service_finish(&s);
 }
 
-static void ask(struct peer *p)
+/* For how many descriptors the kernel has room without making more. */
+static uint64_t table_size(void)
 {
-    char body[64];
-    peer_send(p, BELL_LIT("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
-    assert_int_equal(read_answer(p, body, sizeof body), 200);
+    FILE *status = fopen("/proc/self/status", "r");
+    char line[256];
+    unsigned size = 0;
+    assert_non_null(status);
+    while (fgets(line, sizeof line, status) != NULL && sscanf(line, "FDSize: %u", &size) != 1) {
+    }
+    assert_int_equal(fclose(status), 0);
+    return size;
+}
+
+/* The table never gets smaller, so this test is the first. */
+static void the_table_has_room_from_the_start(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t max_connections;
+        uint64_t room; /* a power of two */
+    } CASES[] = {{1024, 1024}, {1025, 2048}, {16383, 16384}, {1000000, 16384}};
+    rlim_t limit = limit_now().rlim_max;
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES && CASES[i].room <= limit; i++) {
+        struct service s;
+        bell_io_options options;
+        bell_io_options_init(&options);
+        options.threads = 1;
+        options.max_connections = CASES[i].max_connections;
+        service_init(&s, NULL);
+        assert_int_equal(bell_io_server_create(s.http, &options, &s.io), BELL_OK);
+        assert_int_equal(bell_io_server_listen(s.io, "127.0.0.1:0"), BELL_OK);
+        assert_int_equal(bell_io_server_start(s.io), BELL_OK);
+        assert_int_equal(table_size(), CASES[i].room);
+        service_finish(&s);
+    }
 }
 
 /* Takes every descriptor there is below the limit; returns how many. */
@@ -100,6 +131,13 @@ static void a_server_that_gets_no_descriptors_says_so(void **state)
     assert_int_equal(bell_io_server_listen(s.io, "127.0.0.1:0"), BELL_OK);
     limit_soft(before);
     service_finish(&s);
+}
+
+static void ask(struct peer *p)
+{
+    char body[64];
+    peer_send(p, BELL_LIT("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+    assert_int_equal(read_answer(p, body, sizeof body), 200);
 }
 
 static uint64_t failures(const struct service *s)
@@ -154,6 +192,7 @@ static void who_waits_is_accepted_when_descriptors_are_free_again(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_table_has_room_from_the_start),
         cmocka_unit_test(the_limit_is_raised_as_far_as_it_may),
         cmocka_unit_test(a_server_that_gets_no_descriptors_says_so),
         cmocka_unit_test(who_waits_is_accepted_when_descriptors_are_free_again),
