@@ -85,7 +85,7 @@ BELL_NODISCARD bell_status bell_sock_send_fds(int fd, bell_slice bytes, const in
 BELL_NODISCARD bell_status bell_sock_receive_fds(int fd, char *bytes, size_t size, size_t *out_n,
                                                  int *fds, size_t *out_count);
 
-/* Has the peer ended? Looks without taking anything. */
+/* Has the peer ended, or reset the connection? Looks without taking anything. */
 bool bell_sock_has_ended(int fd);
 /* The status of a failed system call that makes a socket. */
 bell_status bell_sock_status(int error);

@@ -264,5 +264,6 @@ bell_status bell_sock_receive_fds(int fd, char *bytes, size_t size, size_t *out_
 bool bell_sock_has_ended(int fd)
 {
     char byte;
-    return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+    ssize_t n = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return n == 0 || (n < 0 && errno == ECONNRESET);
 }

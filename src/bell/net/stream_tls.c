@@ -4,7 +4,9 @@
  *
  * A step of a handshake costs as much as ten thousand messages, so a turn takes only so many. The
  * others wait in line with what they have received, and are not read meanwhile; the next turn
- * begins at once, and serves those who are connected before it takes the first of the line.
+ * begins at once, and serves those who are connected before it takes the first of the line. Who
+ * has gone meanwhile costs no step: hellos of a flood whose senders do not stay come faster than
+ * they could be answered.
  *
  * An end of the stream without close_notify is what anybody on the way can make. It is taken for an
  * end all the same, as RFC 9112 section 9.8 asks of servers: what it cuts short, a request or a
@@ -15,10 +17,13 @@
 #include "base/compiler.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "bell/net/sock.h"
 #include "bell/net/tls.h"
 
 #include <assert.h>
 #include <string.h>
+
+enum { LEFT_PER_TURN = 256 }; /* who have gone from the line: some us each */
 
 /* ---- the line ---- */
 
@@ -119,13 +124,29 @@ void bell_stream_tls_on_receive(struct bell_stream *s, bell_slice bytes)
     receive(s, bytes);
 }
 
+/*
+ * Has the peer gone without waiting for an answer to its hello? That is the dearest step, and would
+ * be for nothing. Later ones count: what it has said before it went is a request perhaps.
+ */
+static bool has_left(const struct bell_stream *s)
+{
+    return s->state == BELL_STREAM_OPEN && bell_tls_session_is_new(s->tls) &&
+           bell_sock_has_ended(s->io.fd);
+}
+
 void bell_stream_tls_go_on(struct bell_loop *loop)
 {
-    while (loop->handshake != NULL) {
+    uint32_t left = 0;
+    while (loop->handshake != NULL && left < LEFT_PER_TURN) {
         struct bell_tls_wait *w = loop->handshake->next;
         struct bell_stream *s = w->stream;
         if (!has_budget(s)) {
             return;
+        }
+        if (has_left(s)) {
+            left++;
+            bell_stream_break(s, BELL_ECLOSED); /* and it is no longer in line */
+            continue;
         }
         line_remove(loop, w);
         char *bytes = w->bytes;

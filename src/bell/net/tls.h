@@ -87,6 +87,8 @@ size_t bell_tls_session_taken(struct bell_tls_session *session, size_t n);
 size_t bell_tls_session_covered(const struct bell_tls_session *session);
 /* The peer must still be told that nothing follows. */
 bool bell_tls_session_owes_end(const struct bell_tls_session *session);
+/* Of a server: the peer's hello has not been looked at yet. */
+bool bell_tls_session_is_new(const struct bell_tls_session *session);
 /* Nothing can be sent or received any more, but what is in the wire queue. */
 bool bell_tls_session_has_failed(const struct bell_tls_session *session);
 /* Why it failed, as a static text; empty when it did not, or nobody knows. */

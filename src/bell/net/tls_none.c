@@ -134,6 +134,12 @@ bool bell_tls_session_owes_end(const struct bell_tls_session *session)
     return false;
 }
 
+bool bell_tls_session_is_new(const struct bell_tls_session *session)
+{
+    (void)session;
+    return false;
+}
+
 bool bell_tls_session_has_failed(const struct bell_tls_session *session)
 {
     (void)session;

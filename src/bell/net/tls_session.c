@@ -27,6 +27,12 @@ enum {
     /* Handshakes, alerts and answers to KeyUpdate of a peer that reads none of it, and one share.
      */
     WIRE_MAX_BYTES = 256 * 1024,
+    /*
+     * Records of one receive that bring no data: KeyUpdates, tickets. A new key costs some 10 us,
+     * and ten thousand of them fit into a receive; nobody needs one before he has sent gigabytes.
+     * One more may be the last of the receive.
+     */
+    IDLE_RECORDS_MAX = 32,
 };
 
 enum session_state { SESSION_HANDSHAKE, SESSION_OPEN, SESSION_ENDED, SESSION_FAILED };
@@ -61,6 +67,8 @@ struct bell_tls_loop {
     BIO_METHOD *method;
     struct bell_tls_session *current; /* (borrowed) the one at work */
     bell_slice in;                    /* (borrowed) what it may read */
+    uint32_t idle_records;            /* of it, without data; the one under way counts */
+    bool is_flooded;                  /* they are too many: no more is read */
     bell_status failure;              /* of its wire queue */
     char gathered[BELL_TLS_RECORD_BYTES];
     char plain[BELL_IO_MAX_RECEIVE_BYTES];
@@ -72,7 +80,13 @@ static int on_bio_read(BIO *bio, char *out, int size)
 {
     struct bell_tls_loop *home = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
-    if (home->in.n == 0) {
+    /* OpenSSL reads the header of a record by itself, and then the rest. */
+    if (size == SSL3_RT_HEADER_LENGTH && home->in.n >= SSL3_RT_HEADER_LENGTH &&
+        home->current->state != SESSION_HANDSHAKE) {
+        home->is_flooded = home->idle_records > IDLE_RECORDS_MAX;
+        home->idle_records++;
+    }
+    if (home->in.n == 0 || home->is_flooded) {
         BIO_set_retry_read(bio);
         return -1;
     }
@@ -244,6 +258,8 @@ static void begin(struct bell_tls_session *session, bell_slice in)
     struct bell_tls_loop *home = session->home;
     home->current = session;
     home->in = in;
+    home->idle_records = 0;
+    home->is_flooded = false;
     home->failure = BELL_OK;
     ERR_clear_error();
 }
@@ -346,6 +362,13 @@ bell_status bell_tls_client_session_create(struct bell_loop *loop, struct bell_t
     return BELL_OK;
 }
 
+static bell_status fail_flooded(struct bell_tls_session *session)
+{
+    (void)fail(session);
+    session->why = "too many records without data";
+    return BELL_EPROTO;
+}
+
 /* Reads records until there are no more bytes, or no more room. */
 static bell_status read_records(struct bell_tls_session *session, size_t *n)
 {
@@ -356,11 +379,13 @@ static bell_status read_records(struct bell_tls_session *session, size_t *n)
             return BELL_EAGAIN;
         }
         size_t got = 0;
+        uint32_t idle_before = home->idle_records;
         int result = SSL_read_ex(session->ssl, home->plain + *n, sizeof home->plain - *n, &got);
         if (result != 1) {
-            return status_of(session, result);
+            return home->is_flooded ? fail_flooded(session) : status_of(session, result);
         }
         *n += got;
+        home->idle_records -= home->idle_records > idle_before; /* the last one was not */
     }
     return BELL_OK;
 }
@@ -487,6 +512,11 @@ size_t bell_tls_session_covered(const struct bell_tls_session *session)
 bool bell_tls_session_owes_end(const struct bell_tls_session *session)
 {
     return session->state == SESSION_OPEN;
+}
+
+bool bell_tls_session_is_new(const struct bell_tls_session *session)
+{
+    return SSL_in_before(session->ssl) == 1;
 }
 
 bool bell_tls_session_has_failed(const struct bell_tls_session *session)

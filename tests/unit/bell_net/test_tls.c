@@ -640,34 +640,43 @@ static void a_reload_is_all_or_nothing(void **state)
 
 /* ---- hostile peers ---- */
 
-/* Answers to KeyUpdate (RFC 8446 section 4.6.3) that the peer does not read have a bound. */
-static void a_peer_that_asks_without_reading_is_dropped(void **state)
+/* A client that is connected to server, and does what ours does not. The caller frees it. */
+static SSL *strange_client(SSL_CTX *context, struct side *server)
 {
-    struct side server = {.session = NULL};
-    (void)state;
-    assert_int_equal(bell_tls_server_session_create(&server.loop, tls, &server.session), BELL_OK);
-    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+    static char room[64 * 1024];
+    assert_int_equal(bell_tls_server_session_create(&server->loop, tls, &server->session), BELL_OK);
     SSL *ssl = SSL_new(context);
     BIO *in = BIO_new(BIO_s_mem());
     BIO *out = BIO_new(BIO_s_mem());
     assert_non_null(ssl);
     SSL_set_bio(ssl, in, out);
     SSL_set_connect_state(ssl);
-    static char room[64 * 1024];
     while (SSL_do_handshake(ssl) != 1) {
         int n = BIO_read(out, room, sizeof room);
         assert_true(n > 0);
-        read_all(&server, bell_slice_make(room, (size_t)n));
+        read_all(server, bell_slice_make(room, (size_t)n));
         struct iovec pieces[16];
-        int count = bell_out_queue_gather(bell_tls_session_wire(server.session), pieces, 16);
+        int count = bell_out_queue_gather(bell_tls_session_wire(server->session), pieces, 16);
         size_t sum = 0;
         for (int i = 0; i < count; i++) {
             assert_int_equal(BIO_write(in, pieces[i].iov_base, (int)pieces[i].iov_len),
                              pieces[i].iov_len);
             sum += pieces[i].iov_len;
         }
-        (void)bell_tls_session_taken(server.session, sum);
+        (void)bell_tls_session_taken(server->session, sum);
     }
+    return ssl;
+}
+
+/* Answers to KeyUpdate (RFC 8446 section 4.6.3) that the peer does not read have a bound. */
+static void a_peer_that_asks_without_reading_is_dropped(void **state)
+{
+    static char room[64 * 1024];
+    struct side server = {.session = NULL};
+    (void)state;
+    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+    SSL *ssl = strange_client(context, &server);
+    BIO *out = SSL_get_wbio(ssl);
     size_t updates = 0;
     server.st = BELL_EAGAIN;
     while (server.st == BELL_EAGAIN && updates < 100000) {
@@ -684,6 +693,44 @@ static void a_peer_that_asks_without_reading_is_dropped(void **state)
     side_finish(&server);
     SSL_free(ssl);
     SSL_CTX_free(context);
+}
+
+/* RFC 8446 section 4.6.3. */
+static void many_key_updates_at_once_end_the_session(void **state)
+{
+    enum { MOST = 32 };
+    static char room[1 << 16];
+    (void)state;
+    for (int count = MOST - 1; count <= MOST + 1; count++) {
+        struct side server = {.session = NULL};
+        SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+        assert_non_null(context);
+        SSL *ssl = strange_client(context, &server);
+        BIO *out = SSL_get_wbio(ssl);
+        server.got_bytes = 0;
+        /* Twice, so that those of one receive are not counted in the next. */
+        for (int round = 0; round < 2; round++) {
+            for (int i = 0; i < count; i++) {
+                assert_int_equal(SSL_key_update(ssl, SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+                assert_int_equal(SSL_do_handshake(ssl), 1);
+                assert_int_equal(SSL_write(ssl, "x", 1), 1);
+            }
+            int n = BIO_read(out, room, sizeof room);
+            assert_in_range(n, 1, sizeof room - 1);
+            read_all(&server, bell_slice_make(room, (size_t)n));
+        }
+        if (count <= MOST) {
+            assert_int_equal(server.st, BELL_EAGAIN);
+            assert_int_equal(server.got_bytes, 2 * count);
+        } else {
+            assert_int_equal(server.st, BELL_EPROTO);
+            assert_string_equal(bell_tls_session_why(server.session),
+                                "too many records without data");
+        }
+        side_finish(&server);
+        SSL_free(ssl);
+        SSL_CTX_free(context);
+    }
 }
 
 /* ---- memory ---- */
@@ -788,6 +835,8 @@ static void an_idle_session_is_small(void **state)
 
 /* ---- turns ---- */
 
+enum { CROWD = 7 };
+
 static void on_receive(struct bell_stream *s, char *bytes, size_t n)
 {
     (void)s;
@@ -841,70 +890,120 @@ static void loop_event(void *user)
     (void)user;
 }
 
-static void a_turn_takes_only_so_many_steps(void **state)
+/* Streams of one loop, each of which has sent its hello. */
+struct crowd {
+    struct bell_tls *slow;
+    struct bell_loop loop;
+    struct side clients[CROWD];
+    struct bell_stream streams[CROWD];
+    int peers[CROWD];
+};
+
+static void crowd_create(struct crowd *crowd, uint32_t budget)
 {
-    enum { STREAMS = 7, BUDGET = 2 };
     static const bell_loop_events EVENTS = {.on_accept = loop_accept,
                                             .on_accept_failed = loop_accept_failed,
                                             .on_time = loop_time,
                                             .on_wake = loop_event,
                                             .on_start = loop_event,
                                             .on_stop = loop_event};
-    (void)state;
+    *crowd = (struct crowd){.slow = NULL};
     bell_tls_options options;
     bell_tls_options_init(&options);
-    options.handshakes_per_turn = BUDGET;
-    struct bell_tls *slow;
-    assert_int_equal(bell_tls_create(&options, &slow), BELL_OK);
-    assert_int_equal(bell_tls_add_certificate(slow, in_folder("first.pem"), in_folder("first.key")),
-                     BELL_OK);
-    struct bell_loop loop;
-    assert_int_equal(bell_loop_init(&loop, 0, BELL_IO_EPOLL, &EVENTS, NULL), BELL_OK);
-    struct side clients[STREAMS] = {{.session = NULL}};
-    struct bell_stream streams[STREAMS];
-    int peers[STREAMS];
-    for (int i = 0; i < STREAMS; i++) {
+    options.handshakes_per_turn = budget;
+    assert_int_equal(bell_tls_create(&options, &crowd->slow), BELL_OK);
+    assert_int_equal(
+        bell_tls_add_certificate(crowd->slow, in_folder("first.pem"), in_folder("first.key")),
+        BELL_OK);
+    assert_int_equal(bell_loop_init(&crowd->loop, 0, BELL_IO_EPOLL, &EVENTS, NULL), BELL_OK);
+    for (int i = 0; i < CROWD; i++) {
         int fds[2];
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
-        peers[i] = fds[1];
+        crowd->peers[i] = fds[1];
         struct bell_tls_session *session;
-        assert_int_equal(bell_stream_open(&streams[i], &loop, fds[0], &HANDLER), BELL_OK);
-        assert_int_equal(bell_tls_server_session_create(&loop, slow, &session), BELL_OK);
-        bell_stream_start_tls(&streams[i], session, bell_slice_make(NULL, 0));
-        struct side *client = &clients[i];
+        struct bell_stream *s = &crowd->streams[i];
+        assert_int_equal(bell_stream_open(s, &crowd->loop, fds[0], &HANDLER), BELL_OK);
+        assert_int_equal(bell_tls_server_session_create(&crowd->loop, crowd->slow, &session),
+                         BELL_OK);
+        bell_stream_start_tls(s, session, bell_slice_make(NULL, 0));
+        struct side *client = &crowd->clients[i];
         assert_int_equal(bell_tls_client_session_create(&client->loop, trusting, "first.example",
                                                         &client->session),
                          BELL_OK);
         struct iovec hello;
         assert_int_equal(bell_out_queue_gather(bell_tls_session_wire(client->session), &hello, 1),
                          1);
-        assert_int_equal(write(peers[i], hello.iov_base, hello.iov_len), hello.iov_len);
+        assert_int_equal(write(fds[1], hello.iov_base, hello.iov_len), hello.iov_len);
     }
+}
+
+static void crowd_turn(struct crowd *crowd)
+{
+    assert_int_equal(bell_io_turn(crowd->loop.io, 0), BELL_OK);
+    bell_stream_tls_go_on(&crowd->loop);
+}
+
+static bool is_answered(const struct bell_stream *s)
+{
+    return s->state == BELL_STREAM_OPEN && !bell_out_queue_is_empty(bell_tls_session_wire(s->tls));
+}
+
+/* Returns how many were answered. */
+static int crowd_finish(struct crowd *crowd)
+{
+    int answered = 0;
+    for (int i = 0; i < CROWD; i++) {
+        answered += is_answered(&crowd->streams[i]);
+        bell_stream_close(&crowd->streams[i]);
+        (void)close(crowd->peers[i]);
+        side_finish(&crowd->clients[i]);
+    }
+    bell_loop_finish(&crowd->loop);
+    bell_tls_destroy(crowd->slow);
+    return answered;
+}
+
+static void a_turn_takes_only_so_many_steps(void **state)
+{
+    enum { BUDGET = 2 };
+    static struct crowd crowd;
+    (void)state;
+    crowd_create(&crowd, BUDGET);
     /* One that leaves while it waits must not be found in the line. */
-    size_t answered = 0;
     for (int turn = 0; turn < 4; turn++) {
-        assert_int_equal(bell_io_turn(loop.io, 0), BELL_OK);
-        bell_stream_tls_go_on(&loop);
-        assert_true(loop.handshake_steps <= BUDGET);
+        crowd_turn(&crowd);
+        assert_true(crowd.loop.handshake_steps <= BUDGET);
         if (turn == 0) {
-            assert_non_null(loop.handshake);
-            struct bell_stream *waiting = loop.handshake->stream;
-            bell_stream_close(waiting);
+            assert_non_null(crowd.loop.handshake);
+            bell_stream_close(crowd.loop.handshake->stream);
         }
     }
-    assert_null(loop.handshake);
-    for (int i = 0; i < STREAMS; i++) {
-        if (streams[i].state == BELL_STREAM_OPEN) {
-            assert_false(bell_out_queue_is_empty(bell_tls_session_wire(streams[i].tls)));
-            answered++;
-            bell_stream_close(&streams[i]);
-        }
-        (void)close(peers[i]);
-        side_finish(&clients[i]);
+    assert_null(crowd.loop.handshake);
+    for (int i = 0; i < CROWD; i++) {
+        assert_int_equal(is_answered(&crowd.streams[i]),
+                         crowd.streams[i].state == BELL_STREAM_OPEN);
     }
-    assert_int_equal(answered, STREAMS - 1);
-    bell_loop_finish(&loop);
-    bell_tls_destroy(slow);
+    assert_int_equal(crowd_finish(&crowd), CROWD - 1);
+}
+
+static void who_has_gone_from_the_line_costs_no_step(void **state)
+{
+    static struct crowd crowd;
+    (void)state;
+    crowd_create(&crowd, 1);
+    crowd_turn(&crowd); /* one is answered, the others stand in line */
+    struct bell_stream *last = crowd.loop.handshake->stream;
+    for (int i = 0; i < CROWD; i++) {
+        if (!is_answered(&crowd.streams[i]) && &crowd.streams[i] != last) {
+            assert_int_equal(shutdown(crowd.peers[i], SHUT_WR), 0); /* told to nobody */
+        }
+    }
+    assert_false(is_answered(last));
+    crowd_turn(&crowd);
+    assert_int_equal(crowd.loop.handshake_steps, 1);
+    assert_true(is_answered(last));
+    assert_null(crowd.loop.handshake);
+    assert_int_equal(crowd_finish(&crowd), 2);
 }
 
 int main(void)
@@ -930,9 +1029,11 @@ int main(void)
         cmocka_unit_test(sixty_four_certificates_are_the_limit),
         cmocka_unit_test(a_reload_is_all_or_nothing),
         cmocka_unit_test(a_peer_that_asks_without_reading_is_dropped),
+        cmocka_unit_test(many_key_updates_at_once_end_the_session),
         cmocka_unit_test(an_idle_session_is_small),
         cmocka_unit_test(every_allocation_fails_once),
         cmocka_unit_test(a_turn_takes_only_so_many_steps),
+        cmocka_unit_test(who_has_gone_from_the_line_costs_no_step),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
