@@ -35,7 +35,8 @@ typedef struct {
     size_t alpn_count;
     /*
      * Clients may resume with a ticket (RFC 5077, RFC 8446 section 4.6.1) for half a day, on any
-     * loop and after a reload; keys change with time and with each reload. Default true.
+     * loop and after a reload, but only for the name under which they got it (RFC 6066 section 3);
+     * keys change with time and with each reload. Default true.
      */
     bool has_tickets;
     /*

@@ -40,6 +40,24 @@ function during(options, use) {
 
 const only = (version) => ({ ca: main.cert, minVersion: version, maxVersion: version });
 
+/** A session is resumed under the name under which it was made, and under no other. */
+async function expectTicketsByName(server, tls) {
+    const open = (servername, session) => openWebSocket(server, {
+        tls: { ...tls, rejectUnauthorized: false, servername, ...(session && { session }) },
+    });
+    const names = ["localhost", "shop.example", "www.shop.example", "unknown.example", ""]; // "": without
+    for (const name of names) {
+        const session = await (await open(name)).ticket();
+        for (const later of names) {
+            const again = await open(later, session);
+            assert.equal(again.socket.isSessionReused(), later === name, `made for "${name}", used for "${later}"`);
+            await expectAlive(again);
+        }
+        const shouted = await open(name.toUpperCase(), session);
+        assert.equal(shouted.socket.isSessionReused(), true, `${name} in capitals`);
+    }
+}
+
 /** Writes its bytes one by one, each in a packet of its own as far as the kernel goes along. */
 class ByteByByte extends Duplex {
     #socket;
@@ -118,6 +136,12 @@ for (const version of VERSIONS) {
             const last = await openWebSocket(server, { tls: { ...only(version), session } });
             assert.equal(last.socket.isSessionReused(), true, "with the ticket of the new key");
             await expectAlive(first);
+        });
+    });
+
+    test(`${version}: a ticket is good for the name only under which it was made (RFC 6066 section 3)`, async () => {
+        await BellServer.during({ args: shown(main, other) }, async (server) => {
+            await expectTicketsByName(server, only(version));
         });
     });
 
@@ -417,6 +441,25 @@ test("what is published reaches TLS and plain alike", async () => {
             await expectClose(each, 1000);
         }));
     });
+});
+
+// RFC 8446 section 4.1.4: name and ticket come a second time when the server wants another group.
+test("TLSv1.3: the same after a HelloRetryRequest", async () => {
+    const config = join(folder, "openssl.cnf");
+    const own = process.env.OPENSSL_CONF;
+    await writeFile(config, "openssl_conf = all\n[all]\nssl_conf = ssl\n[ssl]\nsystem_default = few\n[few]\nGroups = X25519\n");
+    process.env.OPENSSL_CONF = config; // for the server: Node.js has read its own
+    try {
+        await BellServer.during({ args: shown(main, other) }, async (server) => {
+            const tls = { ...only("TLSv1.3"), ecdhCurve: "P-256:X25519" };
+            const ws = await openWebSocket(server, { tls });
+            assert.equal(ws.socket.getEphemeralKeyInfo().name, "X25519"); // P-256 was offered with a key
+            await expectTicketsByName(server, tls);
+        });
+    } finally {
+        if (own === undefined) delete process.env.OPENSSL_CONF;
+        else process.env.OPENSSL_CONF = own;
+    }
 });
 
 test("behind a proxy the PROXY header comes first, then TLS", async () => {

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/sha.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,9 +20,6 @@
 
 /* With forward secrecy and authenticated encryption only; of TLS 1.3 all are so. */
 static const char CIPHERS_1_2[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
-
-/* A session may be resumed wherever the keys of its ticket are known. */
-static const unsigned char SESSION_CONTEXT[] = "bell";
 
 /* ---- files ---- */
 
@@ -205,6 +203,37 @@ static size_t identities_find(const struct bell_tls_identities *set, const char 
     return set->count;
 }
 
+/*
+ * A session is resumed wherever the keys of its ticket are known, but under no other name than its
+ * own (RFC 6066 section 3; "none" is a name too): its ticket carries what is set here, and OpenSSL
+ * compares that before it asks on_server_name. Else there is a full handshake.
+ */
+static int on_hello(SSL *ssl, int *alert, void *user)
+{
+    /* Before the name are the length of the list, a type, the length of the name; there is only one
+     * name of one type, anything else OpenSSL refuses later. */
+    enum { LEAD_BYTES = 5 };
+    const unsigned char *list = NULL;
+    size_t n = 0;
+    unsigned char name[TLSEXT_MAXLEN_host_name];
+    size_t name_bytes = 0;
+    unsigned char digest[SHA256_DIGEST_LENGTH];
+    (void)user;
+    if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &list, &n) == 1) {
+        for (size_t i = LEAD_BYTES; i < n && name_bytes < sizeof name; i++) {
+            bool is_upper = list[i] >= 'A' && list[i] <= 'Z';
+            name[name_bytes++] = is_upper ? list[i] | 0x20 : list[i];
+        }
+    }
+    _Static_assert(sizeof digest <= SSL_MAX_SID_CTX_LENGTH, "it is set whole");
+    if (SHA256(name, name_bytes, digest) == NULL ||
+        SSL_set_session_id_context(ssl, digest, sizeof digest) != 1) {
+        *alert = SSL_AD_INTERNAL_ERROR;
+        return SSL_CLIENT_HELLO_ERROR;
+    }
+    return SSL_CLIENT_HELLO_SUCCESS;
+}
+
 static int on_server_name(SSL *ssl, int *alert, void *user)
 {
     (void)alert;
@@ -272,10 +301,10 @@ static bool context_set_up(SSL_CTX *context, struct bell_tls *tls)
 {
     if (SSL_CTX_set_app_data(context, tls) != 1 ||
         !bell_tls_context_set_up(context, tls->options.min_version) ||
-        SSL_CTX_set_session_id_context(context, SESSION_CONTEXT, sizeof SESSION_CONTEXT) != 1 ||
         SSL_CTX_set_tlsext_servername_callback(context, on_server_name) != 1) {
         return false;
     }
+    SSL_CTX_set_client_hello_cb(context, on_hello, NULL);
     if (tls->alpn.n > 0) {
         SSL_CTX_set_alpn_select_cb(context, on_alpn, tls);
     }
