@@ -34,7 +34,7 @@ extern "C" {
     X(BELL_EEXISTS, -11, "exists already")                                                         \
     X(BELL_ESTATE, -12, "not allowed in this state")                                               \
     X(BELL_ETIMEOUT, -13, "timed out")                                                             \
-    X(BELL_ENOTSUP, -14, "not supported on this machine")                                          \
+    X(BELL_ENOTSUP, -14, "not supported by this machine or library")                               \
     X(BELL_EREFUSED, -15, "the peer refused")
 
 typedef enum {

@@ -95,7 +95,7 @@ BELL_NODISCARD BELL_API bell_status bell_tls_add_certificate(struct bell_tls *tl
  */
 BELL_NODISCARD BELL_API bell_status bell_tls_reload(struct bell_tls *tls);
 /* Why the last add or reload failed, one line that names the file; empty when it did not. Valid
- * until the next one. */
+ * until the next one. Takes NULL, of which a build without TLS says that it is one. */
 BELL_API const char *bell_tls_why(const struct bell_tls *tls);
 
 typedef struct {

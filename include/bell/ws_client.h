@@ -24,7 +24,8 @@
  *     BELL_EPROTO     the answer is not HTTP, or not the one to this handshake: a wrong
  *                     Sec-WebSocket-Accept, or a sub-protocol, an extension or a parameter of one
  *                     that was not offered; or TLS has failed: a certificate that is not trusted,
- *                     or not this server's (the log says which, at debug)
+ *                     or not this server's, no version in common, …:
+ *                     bell_ws_client_tls_failure says which
  *     BELL_ELIMIT     the answer's head is too large, or no descriptor is left
  *     BELL_ECLOSED    the server closed without an answer
  *     BELL_ESTATE     our I/O server is draining or ending
@@ -155,6 +156,14 @@ bell_ws_client_connect(struct bell_ws_server *client, const char *url,
 BELL_API uint16_t bell_ws_client_status(struct bell_ws_server *client, bell_conn conn);
 BELL_API bell_slice bell_ws_client_header(struct bell_ws_server *client, bell_conn conn,
                                           const char *name);
+
+/*
+ * Why TLS has failed, in English, for a log or a developer: "hostname mismatch", "self-signed
+ * certificate", "tlsv1 alert protocol version", … the words are OpenSSL's. Within on_error and
+ * on_close of a connect that failed by BELL_EPROTO; elsewhere, and when it was not TLS that failed,
+ * empty. The text is static.
+ */
+BELL_API bell_slice bell_ws_client_tls_failure(struct bell_ws_server *client, bell_conn conn);
 
 /*
  * How long to wait before connecting again, for bell_ws_connect_options.delay_ms: a random time

@@ -181,5 +181,5 @@ bell_status bell_tls_reload(struct bell_tls *tls)
 
 const char *bell_tls_why(const struct bell_tls *tls)
 {
-    return tls->why;
+    return tls == NULL ? "" : tls->why;
 }

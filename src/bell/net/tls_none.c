@@ -43,7 +43,7 @@ bell_status bell_tls_reload(struct bell_tls *tls)
 const char *bell_tls_why(const struct bell_tls *tls)
 {
     (void)tls;
-    return "";
+    return "this libbell was built without TLS";
 }
 
 void bell_tls_client_options_init_sized(bell_tls_client_options *options, size_t options_bytes)

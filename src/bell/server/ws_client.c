@@ -385,6 +385,12 @@ bell_slice bell_ws_client_header(struct bell_ws_server *client, bell_conn conn, 
                                             : bell_http_head_find(&k->head, bell_slice_from(name));
 }
 
+bell_slice bell_ws_client_tls_failure(struct bell_ws_server *client, bell_conn conn)
+{
+    const struct bell_ws_connect *k = answered(client, conn);
+    return k == NULL || k->tls_why == NULL ? bell_slice_make(NULL, 0) : bell_slice_from(k->tls_why);
+}
+
 uint32_t bell_ws_client_backoff_ms(uint32_t failures, uint32_t first_ms, uint32_t most_ms)
 {
     uint32_t random;

@@ -442,7 +442,8 @@ void bell_ws_connect_on_end(struct bell_connection *c, bell_status why)
         fail(c, why == BELL_OK ? BELL_ECLOSED : why);
         return;
     }
-    /* TLS has failed: the server is to be told why. */
+    /* TLS has failed: the server is to be told why, and so is the application. */
+    connect_of(c)->tls_why = bell_tls_session_why(c->stream.tls);
     tell_error(connect_of(c), why);
     if (is_alive(c)) {
         bell_connection_end(c);

@@ -60,6 +60,7 @@ struct bell_ws_connect {
     bool is_done;        /* on_close was called */
     bool is_unix;
     uint16_t port;
+    const char *tls_why; /* static; why TLS has failed, NULL when it did not */
     char accept[BELL_WS_ACCEPT_BYTES + 1];
     char name[BELL_RESOLVER_NAME_BYTES];        /* to be looked up; zero-terminated */
     struct bell_tls_client *tls;                /* (borrowed) NULL = without TLS */

@@ -614,6 +614,7 @@ static void a_reload_is_all_or_nothing(void **state)
     append_file("moving.pem", "first.pem");
     append_file("moving.key", "first.key");
     assert_int_equal(bell_tls_create(NULL, &moving), BELL_OK);
+    assert_string_equal(bell_tls_why(NULL), "");
     assert_int_equal(
         bell_tls_add_certificate(moving, in_folder("moving.pem"), in_folder("moving.key")),
         BELL_OK);

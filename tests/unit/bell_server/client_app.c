@@ -48,6 +48,7 @@ static void note_answer(struct told *t, struct bell_ws_server *ws, bell_conn con
 {
     atomic_store(&t->status, bell_ws_client_status(ws, conn));
     copy_text(t->header, sizeof t->header, bell_ws_client_header(ws, conn, "x-answer"));
+    copy_text(t->tls_failure, sizeof t->tls_failure, bell_ws_client_tls_failure(ws, conn));
 }
 
 static void note_request(struct told *t, const struct bell_http_request *r)

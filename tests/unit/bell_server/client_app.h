@@ -30,6 +30,7 @@ struct told {
     /* Texts, of whatever connection was the last: to be read by told_text. */
     char last[256];       /* the last message; the beginning of it */
     char header[64];      /* X-Answer of the handshake's answer */
+    char tls_failure[64]; /* of a connect */
     char subprotocol[64]; /* of what was opened last */
     char request[256];    /* a server's: the last request, as "path query Origin Cookie Host" */
 };

@@ -149,6 +149,7 @@ static void check_failed(bell_status why)
     assert_int_equal(atomic_load(&here.code), 1006);
     assert_int_equal(atomic_load(&here.origin), BELL_CLOSED_BY_ENGINE);
     assert_int_equal(atomic_load(&here.status), 0);
+    assert_string_equal(told_text(there.tls_failure), ""); /* that was no connect */
 }
 
 static void messages_of_all_sizes_go_both_ways_and_closing_is_told(void **state)
@@ -199,6 +200,7 @@ static void the_certificate_must_be_that_of_the_server(void **state)
     both_init(&b, true, NULL);
     (void)connect_to(&b, "wss", "127.0.0.1", 0, "other.example");
     check_failed(BELL_EPROTO);
+    assert_string_equal(told_text(here.tls_failure), "hostname mismatch");
     both_finish(&b);
 }
 
@@ -209,6 +211,7 @@ static void a_certificate_that_nobody_vouches_for_is_refused(void **state)
     both_init(&b, false, NULL);
     (void)connect_to(&b, "wss", "127.0.0.1", 0, NULL);
     check_failed(BELL_EPROTO);
+    assert_non_null(strstr(told_text(here.tls_failure), "certificate"));
     both_finish(&b);
 }
 
@@ -219,6 +222,7 @@ static void a_server_that_does_not_speak_tls_is_refused(void **state)
     both_init(&b, true, NULL);
     (void)connect_to(&b, "wss", "127.0.0.1", 1, NULL);
     check_failed(BELL_EPROTO);
+    assert_string_equal(told_text(here.tls_failure), "wrong version number");
     both_finish(&b);
 }
 
