@@ -133,7 +133,10 @@ typedef struct {
                                would not become shorter. Default 256 */
 } bell_ws_deflate_options;
 
-/* What happens to a message that finds no room in the queue of its receiver. */
+/*
+ * What happens to a message that finds no room in the queue of its receiver. Pings and Pongs are no
+ * messages: one of each may wait beyond the limit, and the latest counts.
+ */
 typedef enum {
     BELL_OVERFLOW_DEFAULT, /* what the connection's queue says; there: BELL_OVERFLOW_CLOSE */
     /*

@@ -560,7 +560,7 @@ static uint32_t first_loop(const struct bell_ws_server *ws)
 static uint64_t key_hash(uint64_t topic, bell_slice key)
 {
     uint64_t hash = bell_topic_hash(key) ^ (topic << 1 | topic >> 63);
-    return hash == 0 ? 1 : hash;
+    return hash == 0 ? UINT64_MAX : hash;
 }
 
 /* One mail for each loop; all or none. value: what each gets a copy of. */

@@ -75,9 +75,9 @@ bell_status bell_ws_client_create_sized(struct bell_io_server *io,
     if (st != BELL_OK) {
         return st;
     }
+    ws->is_client = true; /* what is bound differs */
     st = has_twins(ws) ? BELL_EINVAL : bell_ws_server_bind(ws, io);
     if (st == BELL_OK) {
-        ws->is_client = true;
         ws->connect_timeout_ms = o.connect_timeout_ms;
         ws->max_head_bytes = o.max_head_bytes;
         ws->max_header_count = o.max_header_count;

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/option.h"
 #include "base/versioned.h"
+#include "bell/net/blob.h"
 #include "bell/server/guard_internal.h"
 #include "bell/server/metrics_internal.h"
 #include "bell/server/ws_server_internal.h"
@@ -250,7 +251,12 @@ bell_status bell_ws_server_bind(struct bell_ws_server *ws, struct bell_io_server
         if (st == BELL_OK) {
             st = bell_topic_table_create(&loop->topics);
         }
+        if (st == BELL_OK && !ws->is_client) {
+            loop->ping = bell_ws_frame_create(BELL_WS_PING, bell_slice_make(NULL, 0), false, NULL);
+            st = loop->ping == NULL ? BELL_ENOMEM : BELL_OK;
+        }
         if (st != BELL_OK) {
+            bell_topic_table_destroy(loop->topics);
             bell_ws_retained_table_finish(&loop->retained);
             bell_ws_server_unbind(ws);
             return st;
@@ -270,6 +276,7 @@ void bell_ws_server_unbind(struct bell_ws_server *ws)
         bell_topic_table_destroy(ws->loops[i].topics);
         bell_ws_retained_table_finish(&ws->loops[i].retained);
         bell_ws_packer_finish(&ws->loops[i].packer);
+        bell_blob_unref(ws->loops[i].ping);
     }
     bell_ws_retained_table_finish(&ws->retained);
     atomic_store(&ws->retained_count, 0);

@@ -47,6 +47,7 @@ struct bell_ws_loop {
     atomic_uint_fast32_t subscriptions[BELL_WS_TOPIC_FILTER];
     atomic_uint_fast64_t connections;
     struct bell_ws_packer packer; /* loop thread */
+    struct bell_blob *ping;       /* (owned) the frame of every heartbeat; NULL of a client */
     /* Of a client, loop thread: masking keys in stock, and the connect whose on_open is running. */
     uint8_t keys[BELL_WS_KEY_STOCK][BELL_WS_KEY_BYTES];
     uint32_t keys_left;

@@ -67,23 +67,24 @@ static bell_ws_overflow overflow_of(const struct bell_connection *c, const bell_
                                                                      : queue_of(&c->u.ws)->overflow;
 }
 
-/* Room for a frame, or BELL_EAGAIN (it is dropped), BELL_ELIMIT (the connection is doomed). An
- * empty queue takes one of any size. */
+/* An empty queue takes a frame of any size. */
+static bool has_room(const struct bell_connection *c, size_t frame_bytes)
+{
+    const struct bell_out_queue *out = &c->stream.out;
+    const bell_ws_queue_options *q = queue_of(&c->u.ws);
+    return bell_out_queue_is_kept(out) || /* nothing waits but the handshake */
+           (out->frames < q->max_messages && frame_bytes <= q->max_bytes &&
+            out->bytes <= q->max_bytes - frame_bytes);
+}
+
+/* Room for a frame, or BELL_EAGAIN (it is dropped), BELL_ELIMIT (the connection is doomed). */
 static bell_status room_make(struct bell_connection *c, size_t frame_bytes,
                              const bell_ws_terms *terms)
 {
-    struct bell_ws_session *ws = &c->u.ws;
-    const struct bell_out_queue *out = &c->stream.out;
-    const bell_ws_queue_options *q = queue_of(ws);
-    if (ws->state != BELL_WS_OPEN) {
+    if (c->u.ws.state != BELL_WS_OPEN) {
         return BELL_ECLOSED;
     }
-    if (bell_out_queue_is_kept(out) || /* nothing waits but the handshake */
-        (out->frames < q->max_messages && frame_bytes <= q->max_bytes &&
-         out->bytes <= q->max_bytes - frame_bytes)) {
-        return BELL_OK;
-    }
-    return overflow(c, frame_bytes, overflow_of(c, terms));
+    return has_room(c, frame_bytes) ? BELL_OK : overflow(c, frame_bytes, overflow_of(c, terms));
 }
 
 static void mark_check(struct bell_connection *c)
@@ -205,6 +206,74 @@ static bell_status frame_put_copied(struct bell_connection *c, enum bell_ws_opco
     return st;
 }
 
+/* A frame that many connections share, within the limits of the queue. */
+static bell_status frame_share(struct bell_connection *c, struct bell_blob *frame,
+                               const bell_ws_terms *terms)
+{
+    bell_status st = room_make(c, frame->size, terms);
+    if (st == BELL_OK) {
+        st = bell_stream_send_blob(&c->stream, frame);
+    }
+    if (st == BELL_OK) {
+        mark_check(c);
+    }
+    return st;
+}
+
+/*
+ * Pings and Pongs: no queue drops one or is closed for one. When it is full one of each may wait
+ * beyond its limit, and until that is sent a later one takes its place (section 5.5.3), whether
+ * there is room again or not, so that none overtakes another. Else they go the way of messages.
+ */
+static bool goes_plainly(struct bell_connection *c, size_t frame_bytes)
+{
+    struct bell_ws_session *ws = &c->u.ws;
+    if (bell_out_queue_is_kept(&c->stream.out)) {
+        ws->has_late_control = false; /* it is gone */
+    }
+    return ws->state != BELL_WS_OPEN || (has_room(c, frame_bytes) && !ws->has_late_control);
+}
+
+static bell_status control_keep(struct bell_connection *c, enum bell_ws_opcode opcode,
+                                struct bell_blob *frame)
+{
+    uint64_t key = opcode; /* no other is as small: they are hashes */
+    bell_status st = bell_stream_replace(&c->stream, frame, key, SIZE_MAX)
+                         ? BELL_OK
+                         : bell_stream_put(&c->stream, frame, key, false);
+    if (st == BELL_OK) {
+        c->u.ws.has_late_control = true;
+        mark_check(c);
+    }
+    return st;
+}
+
+static bell_status control_send(struct bell_connection *c, enum bell_ws_opcode opcode,
+                                bell_slice payload)
+{
+    if (goes_plainly(c, payload.n + BELL_WS_HEADER_MAX_BYTES)) {
+        return frame_send(c, opcode, payload, false, NULL);
+    }
+    struct bell_blob *frame = frame_copy(c, opcode, payload, false);
+    if (frame == NULL) {
+        return BELL_ENOMEM;
+    }
+    bell_status st = control_keep(c, opcode, frame);
+    bell_blob_unref(frame);
+    return st;
+}
+
+/* Very many may be due in one turn: the frame of all costs less memory than one for each. */
+static bell_status ping_send(struct bell_connection *c)
+{
+    struct bell_blob *ping = ws_loop_of(c)->ping;
+    if (ping == NULL) {
+        return control_send(c, BELL_WS_PING, bell_slice_make(NULL, 0));
+    }
+    return goes_plainly(c, ping->size) ? frame_share(c, ping, NULL)
+                                       : control_keep(c, BELL_WS_PING, ping);
+}
+
 /* Must it be in the queue by itself, so that it can be replaced or given up? */
 static bool stands_alone(const struct bell_connection *c, const bell_ws_terms *terms)
 {
@@ -279,7 +348,7 @@ bell_status bell_ws_session_send(struct bell_connection *c, bell_message_type ty
     return counted(c, message_send(c, type, data, NULL), data.n);
 }
 
-static bell_status frame_share(struct bell_connection *c, struct bell_blob *frame,
+static bell_status shared_send(struct bell_connection *c, struct bell_blob *frame,
                                enum bell_ws_opcode opcode, bell_slice data,
                                struct bell_ws_variants *variants, const bell_ws_terms *terms)
 {
@@ -292,17 +361,7 @@ static bell_status frame_share(struct bell_connection *c, struct bell_blob *fram
         }
         frame = bell_ws_variants_choose(variants, &ws_loop_of(c)->packer, c, frame);
     }
-    if (stands_alone(c, terms)) {
-        return frame_put(c, frame, terms);
-    }
-    bell_status st = room_make(c, frame->size, terms);
-    if (st == BELL_OK) {
-        st = bell_stream_send_blob(&c->stream, frame);
-    }
-    if (st == BELL_OK) {
-        mark_check(c);
-    }
-    return st;
+    return stands_alone(c, terms) ? frame_put(c, frame, terms) : frame_share(c, frame, terms);
 }
 
 bell_status bell_ws_session_send_frame(struct bell_connection *c, struct bell_blob *frame,
@@ -311,7 +370,7 @@ bell_status bell_ws_session_send_frame(struct bell_connection *c, struct bell_bl
 {
     enum bell_ws_opcode opcode;
     bell_slice data = bell_ws_encoder_payload(bell_slice_make(frame->bytes, frame->size), &opcode);
-    return counted(c, frame_share(c, frame, opcode, data, variants, terms), data.n);
+    return counted(c, shared_send(c, frame, opcode, data, variants, terms), data.n);
 }
 
 bool bell_ws_session_send_whole(struct bell_connection *c, struct bell_blob *frames, uint32_t count,
@@ -515,10 +574,8 @@ static bool on_ping(bell_slice payload, void *user)
 {
     struct bell_connection *c = user;
     bell_server_loop_settle(bell_server_loop_of(c));
-    /* Section 5.5.2: it must be answered. A full queue dooms the connection, or has dropped it as
-     * it may any message. */
-    if (c->u.ws.state == BELL_WS_OPEN &&
-        frame_send(c, BELL_WS_PONG, payload, false, NULL) == BELL_ENOMEM) {
+    /* Section 5.5.2: it must be answered. */
+    if (c->u.ws.state == BELL_WS_OPEN && control_send(c, BELL_WS_PONG, payload) == BELL_ENOMEM) {
         bell_ws_session_doom(c, BELL_ENOMEM);
     }
     return is_alive(c);
@@ -639,8 +696,8 @@ static void keep_alive(struct bell_connection *c, uint64_t now_ms)
     if (next_deadline(c) <= now_ms) {
         bell_server_loop_settle(bell_server_loop_of(c));
         c->u.ws.ping_ms = (uint32_t)now_ms;
-        bell_status st = frame_send(c, BELL_WS_PING, bell_slice_make(NULL, 0), false, NULL);
-        (void)st; /* a full queue dooms or drops it; without memory the next beat tries again */
+        bell_status st = ping_send(c);
+        (void)st; /* without memory the next beat tries again */
     }
     if (c->u.ws.state == BELL_WS_OPEN) {
         bell_connection_set_deadline(c, next_deadline(c));

@@ -43,8 +43,9 @@ struct bell_ws_session {
         int8_t doom;    /* DOOMED: bell_status, why */
         uint8_t closer; /* CLOSING: bell_close_origin of our Close frame */
     };
-    uint8_t state : 7;      /* enum bell_ws_state */
-    bool is_above_mark : 1; /* the queue has passed a high mark: receiving pauses */
+    uint8_t state : 6;         /* enum bell_ws_state */
+    bool is_above_mark : 1;    /* the queue has passed a high mark: receiving pauses */
+    bool has_late_control : 1; /* a Ping or Pong may wait beyond the limit of the queue */
 };
 
 /* The 101 is queued, or has come (a client's; request is NULL): starts the session in c->u.ws,

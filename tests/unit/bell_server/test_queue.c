@@ -560,6 +560,83 @@ static void the_latest_of_every_key_arrives_though_one_did_not_read(void **state
     end(&slow, &s);
 }
 
+static void send_two(struct bell_ws_server *ws, bell_conn conn)
+{
+    check(send_text(ws, conn, "1") == BELL_OK);
+    check(send_text(ws, conn, "2") == BELL_OK);
+}
+
+/* The queue is full when they come, with the message in front of them; the first waits beyond its
+ * limit, the second takes its place. */
+static void a_full_queue_answers_the_latest_ping(void **state)
+{
+    (void)state;
+    for (bell_ws_overflow o = BELL_OVERFLOW_DEFAULT; o <= BELL_OVERFLOW_DROP_NEWEST; o++) {
+        struct service s;
+        static struct peer p;
+        static peer_frame f;
+        bell_ws_options options = options_with(o, 2);
+        begin(&s, &options);
+        open_ws(&p, &s);
+        atomic_store(&act, send_two);
+        peer_send(&p, BELL_LIT("\x82\x80zero"
+                               "\x89\x81\0\0\0\0a"
+                               "\x89\x81\0\0\0\0b"));
+        EXPECT(&p, "1", "2");
+        assert_true(peer_read_frame(&p, &f));
+        assert_int_equal(f.first, 0x8a);
+        assert_int_equal(f.n, 1);
+        assert_int_equal(f.payload[0], 'b');
+        assert_int_equal(stats_of(&s).slow_receivers, 0);
+        assert_int_equal(stats_of(&s).dropped, 0);
+        do_it(&p, send_two);
+        EXPECT(&p, "1", "2");
+        end(&p, &s);
+    }
+}
+
+static int step;
+
+/* Fills the queue; makes it larger; makes it as small as before. */
+static void fill_grow_shrink(struct bell_ws_server *ws, bell_conn conn)
+{
+    bell_ws_options larger = options_with(BELL_OVERFLOW_CLOSE, 10);
+    if (step == 0) {
+        send_two(ws, conn);
+    } else {
+        check(bell_ws_set_queue(ws, conn, step == 1 ? &larger.queue : NULL) == BELL_OK);
+    }
+    step++;
+}
+
+static void no_pong_overtakes_another_when_there_is_room_again(void **state)
+{
+    (void)state;
+    struct service s;
+    static struct peer p;
+    static peer_frame f;
+    bell_ws_options options = options_with(BELL_OVERFLOW_CLOSE, 2);
+    begin(&s, &options);
+    open_ws(&p, &s);
+    step = 0;
+    atomic_store(&act, fill_grow_shrink);
+    peer_send(&p, BELL_LIT("\x82\x80zero"
+                           "\x89\x81\0\0\0\0a"
+                           "\x82\x80zero"
+                           "\x89\x81\0\0\0\0b"
+                           "\x82\x80zero"
+                           "\x89\x81\0\0\0\0c"));
+    EXPECT(&p, "1", "2");
+    assert_true(peer_read_frame(&p, &f));
+    assert_int_equal(f.first, 0x8a);
+    assert_int_equal(f.payload[0], 'c');
+    peer_send(&p, BELL_LIT("\x89\x81\0\0\0\0d"));
+    assert_true(peer_read_frame(&p, &f));
+    assert_int_equal(f.first, 0x8a);
+    assert_int_equal(f.payload[0], 'd');
+    end(&p, &s);
+}
+
 /* ---- with compression ---- */
 
 static const char compressible[] =
@@ -621,6 +698,8 @@ int main(void)
         cmocka_unit_test(on_drain_comes_at_the_low_mark),
         cmocka_unit_test(a_queue_at_its_mark_is_not_above_it),
         cmocka_unit_test(the_latest_of_every_key_arrives_though_one_did_not_read),
+        cmocka_unit_test(a_full_queue_answers_the_latest_ping),
+        cmocka_unit_test(no_pong_overtakes_another_when_there_is_room_again),
         cmocka_unit_test(what_may_be_given_up_is_in_no_context),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
