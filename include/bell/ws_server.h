@@ -299,7 +299,7 @@ BELL_API bool bell_ws_offers(const struct bell_http_request *request, bell_slice
  * BELL_ELIMIT   the queue is full: the connection is being closed with 1013 (queue.close_code)
  * BELL_EAGAIN   the queue is full and the connection's queue drops: the message was dropped; or,
  *               from another thread: 64 MiB wait for the connection's loop already
- * BELL_EINVAL   text that is not UTF-8; BELL_ENOMEM
+ * BELL_EINVAL   text that is not UTF-8, or a type that is none; BELL_ENOMEM
  */
 BELL_NODISCARD BELL_API bell_status bell_ws_send(struct bell_ws_server *ws, bell_conn conn,
                                                  bell_message_type type, bell_slice data);
@@ -328,9 +328,9 @@ BELL_API bell_status bell_ws_abort(struct bell_ws_server *ws, bell_conn conn);
  *
  * subscribe and unsubscribe: only on the connection's own loop thread (in its callbacks or in a
  * task run by bell_ws_run). Subscribing twice is BELL_OK; leaving a topic one is not in is
- * BELL_ENOTFOUND. BELL_ECLOSED: stale, or another thread. BELL_ENOMEM. BELL_ELIMIT: a name of 0 or
- * over 255 bytes, or over 1,024 topics for one connection. A retained value of the topic is sent at
- * once, see bell_ws_publish_options.
+ * BELL_ENOTFOUND. BELL_ECLOSED: stale; BELL_ESTATE: another thread. BELL_ENOMEM. Of subscribe:
+ * BELL_EINVAL a bad name (of 0 or over 255 bytes), BELL_ELIMIT over 1,024 topics for one
+ * connection. A retained value of the topic is sent at once, see bell_ws_publish_options.
  */
 BELL_NODISCARD BELL_API bell_status bell_ws_subscribe(struct bell_ws_server *ws, bell_conn conn,
                                                       bell_slice topic);
@@ -417,7 +417,7 @@ BELL_API void *bell_ws_get_user(struct bell_ws_server *ws, bell_conn conn);
  * Gives one connection a queue of its own kind, from the next message on; NULL = the server's
  * again. Begin with options.queue as bell_ws_options_init fills it. What waits already stays, and
  * was sent as it was sent. Only on the connection's loop thread. BELL_EINVAL as
- * bell_ws_server_create; BELL_ECLOSED, BELL_ENOMEM.
+ * bell_ws_server_create; BELL_ECLOSED, BELL_ENOMEM; BELL_ESTATE another thread.
  */
 BELL_NODISCARD BELL_API bell_status bell_ws_set_queue(struct bell_ws_server *ws, bell_conn conn,
                                                       const bell_ws_queue_options *queue);
@@ -439,7 +439,7 @@ BELL_NODISCARD BELL_API bell_status bell_ws_tls_sized(struct bell_ws_server *ws,
 /*
  * What TLS between the peer and us has agreed on, of a client's connection too; its texts are valid
  * until the callback or task returns. Only on the connection's loop thread. BELL_ENOTFOUND there is
- * no TLS; BELL_ECLOSED stale, not open yet, or another thread.
+ * no TLS; BELL_ECLOSED stale, or not open yet; BELL_ESTATE another thread.
  */
 BELL_NODISCARD static inline bell_status bell_ws_tls(struct bell_ws_server *ws, bell_conn conn,
                                                      bell_tls_agreement *out)

@@ -296,6 +296,12 @@ static bool is_here(const struct bell_server_loop *home)
     return bell_loop_current() == &home->loop;
 }
 
+/* Text must be UTF-8. */
+static bool is_message(bell_message_type type, bell_slice data)
+{
+    return type == BELL_BINARY || (type == BELL_TEXT && bell_utf8_is_valid(data));
+}
+
 /* ---- one connection ---- */
 
 bell_status bell_ws_send(struct bell_ws_server *ws, bell_conn conn, bell_message_type type,
@@ -305,7 +311,7 @@ bell_status bell_ws_send(struct bell_ws_server *ws, bell_conn conn, bell_message
     if (home == NULL) {
         return BELL_ECLOSED;
     }
-    if (type == BELL_TEXT && !bell_utf8_is_valid(data)) {
+    if (!is_message(type, data)) {
         return BELL_EINVAL;
     }
     if (is_here(home)) {
@@ -369,17 +375,24 @@ bell_status bell_ws_run(struct bell_ws_server *ws, bell_conn conn, bell_ws_task_
         (struct ws_mail){.ws = ws, .conn = conn, .task = task, .user = user, .kind = MAIL_RUN});
 }
 
-/* The connection, on its own loop thread only. */
-static struct bell_connection *find_mine(const struct bell_ws_server *ws, bell_conn conn)
+struct bell_connection *bell_ws_server_find_mine(const struct bell_ws_server *ws, bell_conn conn)
 {
     struct bell_server_loop *home = home_of(ws, conn);
     return home == NULL || !is_here(home) ? NULL : find_here(ws, home, conn);
 }
 
+/* Why bell_ws_server_find_mine has found nothing. What has become of the connection only its own
+ * loop knows. */
+static bell_status why_not_mine(const struct bell_ws_server *ws, bell_conn conn)
+{
+    const struct bell_server_loop *home = home_of(ws, conn);
+    return home == NULL || is_here(home) ? BELL_ECLOSED : BELL_ESTATE;
+}
+
 /* Where its user pointer is, NULL for a stale handle or on another thread. */
 static void **user_of(const struct bell_ws_server *ws, bell_conn conn)
 {
-    struct bell_connection *c = find_mine(ws, conn);
+    struct bell_connection *c = bell_ws_server_find_mine(ws, conn);
     if (c != NULL) {
         return &c->u.ws.user;
     }
@@ -405,9 +418,9 @@ void *bell_ws_get_user(struct bell_ws_server *ws, bell_conn conn)
 bell_status bell_ws_set_queue(struct bell_ws_server *ws, bell_conn conn,
                               const bell_ws_queue_options *queue)
 {
-    struct bell_connection *c = find_mine(ws, conn);
+    struct bell_connection *c = bell_ws_server_find_mine(ws, conn);
     if (c == NULL || c->u.ws.state == BELL_WS_DONE) {
-        return BELL_ECLOSED;
+        return c == NULL ? why_not_mine(ws, conn) : BELL_ECLOSED;
     }
     bell_server_loop_settle(bell_server_loop_of(c));
     if (queue == NULL) {
@@ -432,7 +445,7 @@ bell_status bell_ws_set_queue(struct bell_ws_server *ws, bell_conn conn,
 
 size_t bell_ws_queued_bytes(struct bell_ws_server *ws, bell_conn conn)
 {
-    const struct bell_connection *c = find_mine(ws, conn);
+    const struct bell_connection *c = bell_ws_server_find_mine(ws, conn);
     if (c == NULL) {
         return 0;
     }
@@ -442,7 +455,7 @@ size_t bell_ws_queued_bytes(struct bell_ws_server *ws, bell_conn conn)
 
 bell_slice bell_ws_subprotocol(struct bell_ws_server *ws, bell_conn conn)
 {
-    const struct bell_connection *c = find_mine(ws, conn);
+    const struct bell_connection *c = bell_ws_server_find_mine(ws, conn);
     return c == NULL || c->subprotocol == 0 ? bell_slice_make(NULL, 0)
                                             : ws->subprotocols[c->subprotocol - 1];
 }
@@ -450,15 +463,15 @@ bell_slice bell_ws_subprotocol(struct bell_ws_server *ws, bell_conn conn)
 bell_slice bell_ws_peer_address(struct bell_ws_server *ws, bell_conn conn)
 {
     static _Thread_local char room[BELL_ADDRESS_TEXT_BYTES];
-    const struct bell_connection *c = find_mine(ws, conn);
+    const struct bell_connection *c = bell_ws_server_find_mine(ws, conn);
     return c == NULL ? bell_slice_make(NULL, 0) : bell_address_format(&c->peer, room);
 }
 
 bell_status bell_ws_tls_sized(struct bell_ws_server *ws, bell_conn conn, bell_tls_agreement *out,
                               size_t out_bytes)
 {
-    const struct bell_connection *c = find_mine(ws, conn);
-    return c == NULL ? BELL_ECLOSED : bell_connection_tls(c, out, out_bytes);
+    const struct bell_connection *c = bell_ws_server_find_mine(ws, conn);
+    return c == NULL ? why_not_mine(ws, conn) : bell_connection_tls(c, out, out_bytes);
 }
 
 void bell_ws_server_stats_sized(const struct bell_ws_server *ws, bell_ws_stats *out,
@@ -507,9 +520,9 @@ void bell_ws_server_forget_subscription(uint64_t hash, void *ws_loop)
 
 bell_status bell_ws_subscribe(struct bell_ws_server *ws, bell_conn conn, bell_slice topic)
 {
-    struct bell_connection *c = find_mine(ws, conn);
+    struct bell_connection *c = bell_ws_server_find_mine(ws, conn);
     if (c == NULL || c->u.ws.state == BELL_WS_DONE) {
-        return BELL_ECLOSED;
+        return c == NULL ? why_not_mine(ws, conn) : BELL_ECLOSED;
     }
     bell_server_loop_settle(bell_server_loop_of(c));
     struct bell_ws_loop *loop = &ws->loops[c->stream.loop->index];
@@ -533,9 +546,9 @@ bell_status bell_ws_subscribe(struct bell_ws_server *ws, bell_conn conn, bell_sl
 
 bell_status bell_ws_unsubscribe(struct bell_ws_server *ws, bell_conn conn, bell_slice topic)
 {
-    struct bell_connection *c = find_mine(ws, conn);
+    struct bell_connection *c = bell_ws_server_find_mine(ws, conn);
     if (c == NULL) {
-        return BELL_ECLOSED;
+        return why_not_mine(ws, conn);
     }
     bell_server_loop_settle(bell_server_loop_of(c));
     struct bell_ws_loop *loop = &ws->loops[c->stream.loop->index];
@@ -701,7 +714,7 @@ uint64_t bell_ws_topic_count(const struct bell_ws_server *ws, bell_slice topic)
 static bell_status publish(struct bell_ws_server *ws, bell_slice topic, bell_message_type type,
                            bell_slice data, const bell_ws_publish_options *o)
 {
-    if (!bell_topic_is_name(topic) || (type == BELL_TEXT && !bell_utf8_is_valid(data)) ||
+    if (!bell_topic_is_name(topic) || !is_message(type, data) ||
         (unsigned)o->overflow > BELL_OVERFLOW_DROP_NEWEST) {
         return BELL_EINVAL;
     }
@@ -763,7 +776,7 @@ bell_status bell_ws_publish_sized(struct bell_ws_server *ws, bell_slice topic,
 bell_status bell_ws_broadcast(struct bell_ws_server *ws, bell_message_type type, bell_slice data,
                               bell_conn except)
 {
-    if (type == BELL_TEXT && !bell_utf8_is_valid(data)) {
+    if (!is_message(type, data)) {
         return BELL_EINVAL;
     }
     struct ws_mail mail = {.ws = ws, .conn = except, .kind = MAIL_BROADCAST};

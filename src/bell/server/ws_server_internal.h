@@ -124,4 +124,8 @@ void bell_ws_server_unbind(struct bell_ws_server *ws);
 /* A subscription of this loop has ended. */
 void bell_ws_server_forget_subscription(uint64_t hash, void *ws_loop);
 
+/* The connection of a handle that is a WebSocket of this server, on its own loop thread; else NULL.
+ */
+struct bell_connection *bell_ws_server_find_mine(const struct bell_ws_server *ws, bell_conn conn);
+
 #endif

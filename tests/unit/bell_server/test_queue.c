@@ -423,7 +423,8 @@ static void a_connection_may_have_a_queue_of_its_own(void **state)
     do_it(&p, set_queues);
     EXPECT(&p, "1", "3", "6");
     const bell_ws_queue_options q = {.max_bytes = 1, .max_messages = 1, .close_code = 1013};
-    assert_int_equal(bell_ws_set_queue(s.ws, 1, &q), BELL_ECLOSED); /* not its thread */
+    assert_int_equal(bell_ws_set_queue(s.ws, 1, &q), BELL_ESTATE); /* not its thread */
+    assert_int_equal(bell_ws_set_queue(s.ws, 0, &q), BELL_ECLOSED);
     end(&p, &s);
 }
 

@@ -727,6 +727,13 @@ static void refuses_what_must_not_be_sent(void **state)
     assert_int_equal(bell_ws_close(w.ws, conn, 1000, bell_slice_make(reason, 124)), BELL_EINVAL);
     assert_int_equal(bell_ws_close(w.ws, conn, 1000, BELL_LIT("\xff")), BELL_EINVAL);
     assert_int_equal(bell_ws_send(w.ws, conn, BELL_TEXT, BELL_LIT("\xc0\x80")), BELL_EINVAL);
+    /* No message is of these opcodes: a continuation, one that is reserved, Close. */
+    for (int type = 0; type <= 8; type += type == 0 ? 3 : 5) {
+        const bell_message_type none = (bell_message_type)type;
+        assert_int_equal(bell_ws_send(w.ws, conn, none, BELL_LIT("x")), BELL_EINVAL);
+        assert_int_equal(bell_ws_broadcast(w.ws, none, BELL_LIT("x"), 0), BELL_EINVAL);
+        assert_int_equal(bell_ws_publish(w.ws, BELL_LIT("t"), none, BELL_LIT("x"), 0), BELL_EINVAL);
+    }
     assert_int_equal(bell_ws_publish(w.ws, BELL_LIT(""), BELL_TEXT, BELL_LIT("x"), 0), BELL_EINVAL);
     assert_int_equal(bell_ws_send(w.ws, 0, BELL_TEXT, BELL_LIT("x")), BELL_ECLOSED);
     assert_int_equal(bell_ws_close(w.ws, conn, 1000, bell_slice_make(reason, 123)), BELL_OK);

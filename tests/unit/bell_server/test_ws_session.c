@@ -206,6 +206,18 @@ static void a_loop_that_does_not_come_round_is_not_buried_in_messages(void **sta
     service_finish(&s);
 }
 
+static _Atomic bell_conn opened;
+
+static void join_and_note(struct bell_ws_server *ws, bell_conn conn,
+                          const struct bell_http_request *request, void *user)
+{
+    (void)request;
+    (void)user;
+    assert_int_equal(bell_ws_subscribe(ws, conn, BELL_LIT("news")), BELL_OK);
+    atomic_store(&opened, conn);
+    atomic_fetch_add(&opens, 1);
+}
+
 /* ---- memory ---- */
 
 static void join(struct bell_ws_server *ws, bell_conn conn, const struct bell_http_request *request,
@@ -462,6 +474,31 @@ static void a_slow_reader_is_alive_while_it_reads(void **state)
     service_finish(&s);
 }
 
+/* ---- calls of the loop ---- */
+
+static void another_thread_is_told_that_it_is_the_wrong_one(void **state)
+{
+    static const struct bell_component component = {.on_open = join_and_note};
+    struct service s;
+    struct peer p;
+    bell_tls_agreement tls;
+    (void)state;
+    begin(&s, &component, NULL);
+    open_ws(&p, &s);
+    wait_for(&opens, 1);
+    bell_conn conn = atomic_load(&opened);
+    assert_int_equal(bell_ws_subscribe(s.ws, conn, BELL_LIT("there")), BELL_ESTATE);
+    assert_int_equal(bell_ws_unsubscribe(s.ws, conn, BELL_LIT("news")), BELL_ESTATE);
+    assert_int_equal(bell_ws_set_queue(s.ws, conn, NULL), BELL_ESTATE);
+    assert_int_equal(bell_ws_tls(s.ws, conn, &tls), BELL_ESTATE);
+    assert_int_equal(bell_ws_topic_count(s.ws, BELL_LIT("news")), 1);
+    assert_int_equal(bell_ws_topic_count(s.ws, BELL_LIT("there")), 0);
+    assert_int_equal(bell_ws_subscribe(s.ws, 0, BELL_LIT("there")), BELL_ECLOSED);
+    assert_int_equal(bell_ws_unsubscribe(s.ws, 0, BELL_LIT("news")), BELL_ECLOSED);
+    peer_close(&p);
+    service_finish(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -473,6 +510,7 @@ int main(void)
         cmocka_unit_test(what_a_socket_has_begun_to_take_comes_whole),
         cmocka_unit_test(nothing_is_sent_of_a_large_message_that_could_not_be_kept),
         cmocka_unit_test(a_slow_reader_is_alive_while_it_reads),
+        cmocka_unit_test(another_thread_is_told_that_it_is_the_wrong_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
