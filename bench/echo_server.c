@@ -372,10 +372,6 @@ static bell_status compose(const struct settings *s, struct bell_tls *tls,
     bell_http_options_init(&http_options);
     bell_io_options_init(&io_options);
     ws_options.max_message_bytes = s->max_message_bytes;
-    ws_options.max_frame_bytes = s->max_message_bytes;
-    if (s->deflate.is_enabled) { /* what cannot be compressed becomes a little longer */
-        ws_options.max_frame_bytes += s->max_message_bytes / 8 + 1024;
-    }
     /* Room for the echo of the largest message, and half as much again before the peer is not read.
      */
     ws_options.queue.max_bytes = s->max_message_bytes * 2 + (size_t)4 * 1024 * 1024;

@@ -175,7 +175,8 @@ typedef struct {
 typedef struct {
     size_t max_message_bytes; /* whole message, inflated; above: Close 1009. Default 1 MiB */
     size_t max_frame_bytes;   /* one frame's payload as it comes, compressed or not; above: Close
-                                 1009. Default 1 MiB */
+                                 1009. 0 = what a whole message may have, since most clients send it
+                                 in one frame. Default 0 */
     uint32_t heartbeat_ms; /* a Ping after so much silence of the peer; 0 = never. Default 30,000 */
     uint32_t
         idle_timeout_ms; /* silence after which a peer counts as dead; 0 = never. Default 75,000 */
@@ -207,9 +208,10 @@ static inline void bell_ws_options_init(bell_ws_options *options)
 /*
  * Copies component and options (NULL = defaults). The result is owned by the caller and must
  * outlive the HTTP server it is given to.
- * BELL_EINVAL a limit of 0, a bad sub-protocol name, an enabled deflate with a number out of its
- * range, a queue with marks above its limits or a code that must not be sent; BELL_ENOTSUP a
- * callback or an option that only a later libbell knows; BELL_ENOMEM.
+ * BELL_EINVAL a limit of 0 (but max_frame_bytes), a bad sub-protocol name or more than 64, an
+ * enabled deflate with a number out of its range, a queue with marks above its limits or a code
+ * that must not be sent (the log names the option); BELL_ENOTSUP a callback or an option that only
+ * a later libbell knows; BELL_ENOMEM.
  */
 BELL_NODISCARD static inline bell_status
 bell_ws_server_create(const struct bell_component *component, const bell_ws_options *options,

@@ -17,7 +17,6 @@
 
 static const bell_ws_options DEFAULTS = {
     .max_message_bytes = 1024 * 1024,
-    .max_frame_bytes = 1024 * 1024,
     .heartbeat_ms = 30000,
     .idle_timeout_ms = 75000,
     .close_timeout_ms = 5000,
@@ -159,7 +158,6 @@ static bell_status options_check(const bell_ws_options *o)
 {
     const bell_option_rule rules[] = {
         {"max_message_bytes", o->max_message_bytes > 0},
-        {"max_frame_bytes", o->max_frame_bytes > 0},
         {"close_timeout_ms", o->close_timeout_ms > 0},
         {"upgrade_timeout_ms", o->upgrade_timeout_ms > 0},
         {"subprotocol_count", o->subprotocol_count <= BELL_WS_MAX_SUBPROTOCOLS},
@@ -193,7 +191,12 @@ bell_status bell_ws_server_create_sized(const struct bell_component *component,
     (void)pthread_mutex_init(&ws->retained_lock, NULL);
     ws->component = callbacks;
     ws->options = *o;
-    ws->limits = (bell_ws_limits){o->max_frame_bytes, o->max_message_bytes};
+    ws->limits =
+        (bell_ws_limits){.max_frame_bytes = o->max_frame_bytes != 0
+                                                ? o->max_frame_bytes
+                                                : bell_ws_assembler_most_bytes(
+                                                      o->max_message_bytes, o->deflate.is_enabled),
+                         .max_message_bytes = o->max_message_bytes};
     st = subprotocols_copy(ws, o);
     if (st != BELL_OK) {
         bell_ws_server_destroy(ws);

@@ -43,15 +43,20 @@ void bell_ws_assembler_allow_deflate(struct bell_ws_assembler *a)
     bell_ws_decoder_allow_deflate(&a->decoder);
 }
 
-/* Payload of all frames of the message under way. */
-static uint64_t message_limit(const struct feed *f)
+size_t bell_ws_assembler_most_bytes(size_t max_message_bytes, bool is_deflated)
 {
-    size_t most = f->limits->max_message_bytes;
-    if (f->assembler->is_deflated && !(bell_size_add(most, most / 8, &most) &&
-                                       bell_size_add(most, DEFLATED_MORE_BYTES, &most))) {
+    size_t most = max_message_bytes;
+    if (is_deflated && !(bell_size_add(most, most / 8, &most) &&
+                         bell_size_add(most, DEFLATED_MORE_BYTES, &most))) {
         most = SIZE_MAX;
     }
     return most;
+}
+
+/* Payload of all frames of the message under way. */
+static uint64_t message_limit(const struct feed *f)
+{
+    return bell_ws_assembler_most_bytes(f->limits->max_message_bytes, f->assembler->is_deflated);
 }
 
 static void drop_partials(struct bell_ws_assembler *a)

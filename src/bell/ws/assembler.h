@@ -76,6 +76,8 @@ void bell_ws_assembler_init(struct bell_ws_assembler *a, enum bell_ws_role role)
  * limit of a message: random bytes grow by a little, and each fragment by an empty block.
  */
 void bell_ws_assembler_allow_deflate(struct bell_ws_assembler *a);
+/* How many bytes all frames of a message of at most max_message_bytes may have together. */
+size_t bell_ws_assembler_most_bytes(size_t max_message_bytes, bool is_deflated);
 /* Frees what is held of messages that never came to their end. */
 void bell_ws_assembler_finish(struct bell_ws_assembler *a);
 

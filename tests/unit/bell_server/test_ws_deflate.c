@@ -435,6 +435,31 @@ static void the_limit_is_that_of_the_inflated_message(void **state)
     }
 }
 
+/* RFC 1951 section 3.2.4: bytes that cannot be compressed go as they are, and so grow a little. */
+static void what_cannot_be_compressed_may_have_the_limit_too(void **state)
+{
+    enum { LIMIT = 3000, HEADER_BYTES = 5 };
+    static char frame[HEADER_BYTES + LIMIT + 1];
+    struct service s;
+    struct client c;
+    bell_ws_options o = enabled();
+    (void)state;
+    o.max_message_bytes = LIMIT;
+    o.deflate.threshold_bytes = SIZE_MAX; /* the answer comes plain */
+    memset(frame, 'x', sizeof frame);
+    memcpy(frame,
+           (const char[]){0, (char)(LIMIT & 0xff), (char)(LIMIT >> 8), (char)(~LIMIT & 0xff),
+                          (char)(~LIMIT >> 8 & 0xff)},
+           HEADER_BYTES);
+    frame[HEADER_BYTES + LIMIT] = 0; /* RFC 7692 section 7.2.1: the empty block, less its end */
+    begin(&s, &o, 1);
+    client_open(&c, &s, OFFER);
+    peer_send_frame(&c.peer, RSV1 | 2, bell_slice_make(frame, sizeof frame));
+    client_expect(&c, BINARY_FRAME, bell_slice_make(frame + HEADER_BYTES, LIMIT));
+    client_finish(&c);
+    service_finish(&s);
+}
+
 static void closes_with_1007_on_what_cannot_be_inflated(void **state)
 {
     (void)state;
@@ -700,6 +725,7 @@ int main(void)
         cmocka_unit_test(control_frames_are_never_compressed),
         cmocka_unit_test(keeps_windows_when_both_want_it),
         cmocka_unit_test(the_limit_is_that_of_the_inflated_message),
+        cmocka_unit_test(what_cannot_be_compressed_may_have_the_limit_too),
         cmocka_unit_test(closes_with_1007_on_what_cannot_be_inflated),
         cmocka_unit_test(half_a_message_is_freed_with_its_connection),
         cmocka_unit_test(messages_of_other_threads_are_compressed),

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -499,6 +500,82 @@ static void another_thread_is_told_that_it_is_the_wrong_one(void **state)
     service_finish(&s);
 }
 
+/* ---- how large a message may be ---- */
+
+static void answer_with_its_size(struct bell_ws_server *ws, bell_conn conn,
+                                 const bell_message *message, void *user)
+{
+    char text[32];
+    int n = snprintf(text, sizeof text, "%zu", message->data.n);
+    (void)user;
+    assert_int_equal(bell_ws_send(ws, conn, BELL_TEXT, bell_slice_make(text, (size_t)n)), BELL_OK);
+}
+
+static void expect_size(struct peer *p, size_t size)
+{
+    static peer_frame f;
+    char text[32];
+    int n = snprintf(text, sizeof text, "%zu", size);
+    assert_true(peer_read_frame(p, &f));
+    assert_int_equal(f.first, 0x81);
+    assert_int_equal(f.n, n);
+    assert_memory_equal(f.payload, text, (size_t)n);
+}
+
+/* Most clients send a message in one frame, whatever its size. */
+static void a_frame_may_hold_what_a_message_may(void **state)
+{
+    enum { LIMIT = 3 * 512 * 1024 }; /* no other limit has this size */
+    static const struct bell_component component = {.on_message = answer_with_its_size,
+                                                    .on_close = note_close};
+    static char bytes[LIMIT + 1];
+    struct service s;
+    struct peer p;
+    bell_ws_options o;
+    (void)state;
+    bell_ws_options_init(&o);
+    o.max_message_bytes = LIMIT;
+    begin(&s, &component, &o);
+    open_ws(&p, &s);
+    for (size_t n = LIMIT - 1; n <= LIMIT; n++) {
+        peer_send_frame(&p, 2, bell_slice_make(bytes, n));
+        expect_size(&p, n);
+    }
+    peer_send_frame(&p, 2, bell_slice_make(bytes, LIMIT + 1));
+    expect_close(&p, "\x03\xf1");
+    wait_for(&closes, 1);
+    assert_int_equal(atomic_load(&close_why), BELL_ELIMIT);
+    peer_close(&p);
+    service_finish(&s);
+}
+
+static void a_frame_may_have_a_limit_of_its_own(void **state)
+{
+    enum { FRAME_LIMIT = 200, MESSAGE_LIMIT = 3000 };
+    static const struct bell_component component = {.on_message = answer_with_its_size,
+                                                    .on_close = note_close};
+    static char bytes[MESSAGE_LIMIT];
+    struct service s;
+    struct peer p;
+    bell_ws_options o;
+    (void)state;
+    bell_ws_options_init(&o);
+    o.max_message_bytes = MESSAGE_LIMIT;
+    o.max_frame_bytes = FRAME_LIMIT;
+    begin(&s, &component, &o);
+    open_ws(&p, &s);
+    for (size_t n = FRAME_LIMIT - 1; n <= FRAME_LIMIT; n++) {
+        peer_send_frame(&p, 2, bell_slice_make(bytes, n));
+        expect_size(&p, n);
+    }
+    peer_send_frame(&p, 2, bell_slice_make(bytes, FRAME_LIMIT + 1));
+    expect_close(&p, "\x03\xf1");
+    wait_for(&closes, 1);
+    assert_int_equal(atomic_load(&close_why), BELL_ELIMIT);
+    peer_close(&p);
+    service_finish(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -511,6 +588,8 @@ int main(void)
         cmocka_unit_test(nothing_is_sent_of_a_large_message_that_could_not_be_kept),
         cmocka_unit_test(a_slow_reader_is_alive_while_it_reads),
         cmocka_unit_test(another_thread_is_told_that_it_is_the_wrong_one),
+        cmocka_unit_test(a_frame_may_hold_what_a_message_may),
+        cmocka_unit_test(a_frame_may_have_a_limit_of_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
