@@ -342,8 +342,10 @@ BELL_NODISCARD BELL_API bell_status bell_ws_unsubscribe(struct bell_ws_server *w
 /*
  * Queues one message for every subscriber but except (0 = for all). The frame is made once and
  * shared, and so is a compressed one, which the first loop that needs it makes. Any thread; what
- * one thread publishes and sends reaches each connection in that order. BELL_EINVAL (text that is
- * not UTF-8, a bad name); BELL_ENOMEM, BELL_EAGAIN (as bell_ws_send; some may have got it).
+ * one thread publishes and sends reaches each connection in that order, what two threads publish
+ * each subscriber perhaps in another. BELL_EINVAL (as bell_ws_send, or a bad name); BELL_ENOMEM,
+ * BELL_EAGAIN (as bell_ws_send): then nobody gets it. What the queue of one receiver does with it
+ * is not told. Without subscribers, before start and after the end too, it is BELL_OK.
  */
 BELL_NODISCARD BELL_API bell_status bell_ws_publish(struct bell_ws_server *ws, bell_slice topic,
                                                     bell_message_type type, bell_slice data,

@@ -74,8 +74,19 @@ static void mail_release(const struct ws_mail *m)
     bell_ws_retained_destroy(m->retained);
 }
 
-static struct ws_mail mail_copy(const struct ws_mail *m)
+/* Holds what m holds, and a value of its own. BELL_ENOMEM. */
+static bell_status mail_copy(const struct ws_mail *m, struct ws_mail *copy)
 {
+    struct bell_ws_retained *value = NULL;
+    if (m->retained != NULL) {
+        value = bell_ws_retained_create(blob_slice(m->topic), m->retained->hash);
+        if (value == NULL) {
+            return BELL_ENOMEM;
+        }
+        value->frame = m->frame == NULL ? NULL : bell_blob_ref(m->frame);
+        value->variants = bell_ws_variants_ref(m->variants);
+        value->sequence = m->retained->sequence;
+    }
     if (m->frame != NULL) {
         (void)bell_blob_ref(m->frame);
     }
@@ -83,7 +94,9 @@ static struct ws_mail mail_copy(const struct ws_mail *m)
     if (m->topic != NULL) {
         (void)bell_blob_ref(m->topic);
     }
-    return *m;
+    *copy = *m;
+    copy->retained = value;
+    return BELL_OK;
 }
 
 /* Gives it a message for many, with room for compressed twins when somebody could want one.
@@ -284,16 +297,47 @@ static bell_status mail_post(struct bell_server_loop *home, struct ws_mail conte
     return st;
 }
 
+static bool is_here(const struct bell_server_loop *home)
+{
+    return bell_loop_current() == &home->loop;
+}
+
+/*
+ * Mails for these loops (indexes NULL = the first ones), all or none: what is made cannot be
+ * refused any more. A message that is published needs none for our own loop, which gets it at once:
+ * there it is NULL.
+ */
+static bell_status mails_make(const struct ws_mail *mail, const uint32_t *indexes, uint32_t count,
+                              struct ws_mail **mails)
+{
+    bool leaves_ours_out = mail->kind == MAIL_PUBLISH || mail->kind == MAIL_BROADCAST;
+    bell_status st = BELL_OK;
+    uint32_t made = 0;
+    while (made < count && st == BELL_OK) {
+        struct bell_server_loop *home =
+            &mail->ws->io->loops[indexes == NULL ? made : indexes[made]];
+        struct ws_mail content;
+        mails[made] = NULL;
+        if (!leaves_ours_out || !is_here(home)) {
+            st = mail_copy(mail, &content);
+            st = st == BELL_OK ? mail_make(home, content, &mails[made]) : st;
+        }
+        made += st == BELL_OK;
+    }
+    while (st != BELL_OK && made > 0) {
+        struct ws_mail *unsent = mails[--made];
+        if (unsent != NULL) {
+            mail_free(unsent);
+        }
+    }
+    return st;
+}
+
 /* The loop of a handle, NULL when there is no such loop. */
 static struct bell_server_loop *home_of(const struct bell_ws_server *ws, bell_conn conn)
 {
     uint32_t index = bell_connection_handle_loop(conn);
     return conn == 0 || ws->io == NULL || index >= ws->loop_count ? NULL : &ws->io->loops[index];
-}
-
-static bool is_here(const struct bell_server_loop *home)
-{
-    return bell_loop_current() == &home->loop;
 }
 
 /* Text must be UTF-8. */
@@ -576,30 +620,35 @@ static uint64_t key_hash(uint64_t topic, bell_slice key)
     return hash == 0 ? UINT64_MAX : hash;
 }
 
-/* One mail for each loop; all or none. value: what each gets a copy of. */
-static bell_status retain_mails_make(const struct ws_mail *mail,
-                                     const struct bell_ws_retained *value, struct ws_mail **mails)
+/* The loops that may have receivers of a message, in the order in which they get it. */
+static uint32_t loops_of(const struct ws_mail *mail, uint64_t topic, uint32_t *indexes)
 {
     const struct bell_ws_server *ws = mail->ws;
-    bell_status st = BELL_OK;
     uint32_t count = 0;
-    while (count < ws->loop_count && st == BELL_OK) {
-        struct bell_ws_retained *copy =
-            bell_ws_retained_create(blob_slice(mail->topic), value->hash);
-        if (copy == NULL) {
-            st = BELL_ENOMEM;
-            break;
+    uint32_t first = first_loop(ws);
+    for (uint32_t i = 0; i < ws->loop_count; i++) {
+        uint32_t index = (first + i) % ws->loop_count;
+        struct bell_ws_loop *loop = &ws->loops[index];
+        if (mail->kind == MAIL_BROADCAST ? atomic_load(&loop->connections) > 0
+                                         : atomic_load(filter_of(loop, topic)) > 0) {
+            indexes[count++] = index;
         }
-        copy->frame = mail->frame == NULL ? NULL : bell_blob_ref(mail->frame);
-        copy->variants = bell_ws_variants_ref(mail->variants);
-        copy->sequence = value->sequence;
-        struct ws_mail content = mail_copy(mail);
-        content.retained = copy;
-        st = mail_make(&ws->io->loops[count], content, &mails[count]);
-        count += st == BELL_OK;
     }
-    while (st != BELL_OK && count > 0) {
-        mail_free(mails[--count]);
+    return count;
+}
+
+/* All of these loops get a message, or none. */
+static bell_status spread(const struct ws_mail *mail, const uint32_t *indexes, uint32_t count)
+{
+    struct bell_server_loop *loops = mail->ws->io->loops;
+    struct ws_mail *mails[BELL_IO_MAX_LOOPS];
+    bell_status st = mails_make(mail, indexes, count, mails);
+    for (uint32_t i = 0; i < count && st == BELL_OK; i++) {
+        if (mails[i] == NULL) {
+            publish_here(&loops[indexes[i]], mail);
+        } else {
+            bell_loop_post(&loops[indexes[i]].loop, &mails[i]->mail);
+        }
     }
     return st;
 }
@@ -622,7 +671,9 @@ static bell_status retain_locked(const struct ws_mail *mail, struct bell_ws_reta
     }
     value->sequence = ws->retained_sequence + 1;
     if (st == BELL_OK) {
-        st = retain_mails_make(mail, value, mails);
+        struct ws_mail each = *mail;
+        each.retained = value; /* of which each gets a copy */
+        st = mails_make(&each, NULL, ws->loop_count, mails);
     }
     if (st != BELL_OK) {
         bell_ws_retained_destroy(value);
@@ -732,25 +783,16 @@ static bell_status publish(struct bell_ws_server *ws, bell_slice topic, bell_mes
     if (o->is_retained) {
         return publish_retained(&mail, topic, type, data, hash);
     }
-    bell_status st = BELL_OK;
-    uint32_t first = first_loop(ws);
-    for (uint32_t i = 0; i < ws->loop_count && st == BELL_OK; i++) {
-        uint32_t index = (first + i) % ws->loop_count;
-        struct bell_server_loop *home = &ws->io->loops[index];
-        if (atomic_load(filter_of(&ws->loops[index], hash)) == 0) {
-            continue;
-        }
-        if (mail.frame == NULL) {
-            st = mail_write(&mail, type, data);
-            mail.topic = blob_of(topic);
-        }
-        if (st != BELL_OK || mail.topic == NULL) {
-            st = BELL_ENOMEM;
-        } else if (is_here(home)) {
-            publish_here(home, &mail);
-        } else {
-            st = mail_post(home, mail_copy(&mail));
-        }
+    uint32_t indexes[BELL_IO_MAX_LOOPS];
+    uint32_t count = loops_of(&mail, hash, indexes);
+    if (count == 0) {
+        return BELL_OK;
+    }
+    bell_status st = mail_write(&mail, type, data);
+    mail.topic = blob_of(topic);
+    st = mail.topic == NULL ? BELL_ENOMEM : st;
+    if (st == BELL_OK) {
+        st = spread(&mail, indexes, count);
     }
     mail_release(&mail);
     return st;
@@ -780,19 +822,14 @@ bell_status bell_ws_broadcast(struct bell_ws_server *ws, bell_message_type type,
         return BELL_EINVAL;
     }
     struct ws_mail mail = {.ws = ws, .conn = except, .kind = MAIL_BROADCAST};
+    uint32_t indexes[BELL_IO_MAX_LOOPS];
+    uint32_t count = loops_of(&mail, 0, indexes);
+    if (count == 0) {
+        return BELL_OK;
+    }
     bell_status st = mail_write(&mail, type, data);
-    uint32_t first = first_loop(ws);
-    for (uint32_t i = 0; i < ws->loop_count && st == BELL_OK; i++) {
-        uint32_t index = (first + i) % ws->loop_count;
-        struct bell_server_loop *home = &ws->io->loops[index];
-        if (atomic_load(&ws->loops[index].connections) == 0) {
-            continue;
-        }
-        if (is_here(home)) {
-            publish_here(home, &mail);
-        } else {
-            st = mail_post(home, mail_copy(&mail));
-        }
+    if (st == BELL_OK) {
+        st = spread(&mail, indexes, count);
     }
     mail_release(&mail);
     return st;

@@ -3,6 +3,7 @@
  * time.
  */
 #include "base/mem.h"
+#include "bell/server/connection.h"
 #include "peer.h"
 #include "service.h"
 
@@ -168,6 +169,23 @@ static void wait_at_gate(struct bell_ws_server *ws, bell_conn conn, void *user)
     (void)pthread_mutex_unlock(&g->lock);
 }
 
+static void gate_wait(struct gate *g)
+{
+    (void)pthread_mutex_lock(&g->lock);
+    while (!g->is_reached) {
+        (void)pthread_cond_wait(&g->changed, &g->lock);
+    }
+    (void)pthread_mutex_unlock(&g->lock);
+}
+
+static void gate_open(struct gate *g)
+{
+    (void)pthread_mutex_lock(&g->lock);
+    g->is_open = true;
+    (void)pthread_cond_broadcast(&g->changed);
+    (void)pthread_mutex_unlock(&g->lock);
+}
+
 static void a_loop_that_does_not_come_round_is_not_buried_in_messages(void **state)
 {
     (void)state;
@@ -182,11 +200,7 @@ static void a_loop_that_does_not_come_round_is_not_buried_in_messages(void **sta
     begin(&s, &component, NULL);
     open_ws(&p, &s);
     assert_int_equal(bell_ws_run(s.ws, 0, wait_at_gate, &g), BELL_OK);
-    (void)pthread_mutex_lock(&g.lock);
-    while (!g.is_reached) {
-        (void)pthread_cond_wait(&g.changed, &g.lock);
-    }
-    (void)pthread_mutex_unlock(&g.lock);
+    gate_wait(&g);
     const bell_slice data = bell_slice_make(message, sizeof message);
     while ((st = bell_ws_broadcast(s.ws, BELL_BINARY, data, 0)) == BELL_OK) {
         count++;
@@ -195,10 +209,7 @@ static void a_loop_that_does_not_come_round_is_not_buried_in_messages(void **sta
     assert_int_equal(st, BELL_EAGAIN);
     assert_int_equal(count, MOST - 1); /* each has a little around it */
     assert_int_equal(bell_ws_send(s.ws, 1, BELL_BINARY, data), BELL_EAGAIN);
-    (void)pthread_mutex_lock(&g.lock);
-    g.is_open = true;
-    (void)pthread_cond_broadcast(&g.changed);
-    (void)pthread_mutex_unlock(&g.lock);
+    gate_open(&g);
     while ((st = bell_ws_broadcast(s.ws, BELL_BINARY, data, 0)) == BELL_EAGAIN) {
         (void)usleep(1000);
     }
@@ -217,6 +228,68 @@ static void join_and_note(struct bell_ws_server *ws, bell_conn conn,
     assert_int_equal(bell_ws_subscribe(ws, conn, BELL_LIT("news")), BELL_OK);
     atomic_store(&opened, conn);
     atomic_fetch_add(&opens, 1);
+}
+
+/* One peer on each of two loops; the kernel chooses the loop, so it takes some tries. */
+static void open_on_both_loops(struct peer peers[2], bell_conn conns[2], const struct service *s)
+{
+    enum { MOST_TRIES = 200 };
+    conns[0] = 0;
+    conns[1] = 0;
+    for (int i = 0; conns[0] == 0 || conns[1] == 0; i++) {
+        struct peer p;
+        assert_true(i < MOST_TRIES);
+        open_ws(&p, s);
+        wait_for(&opens, i + 1);
+        bell_conn conn = atomic_load(&opened);
+        uint32_t loop = bell_connection_handle_loop(conn);
+        assert_in_range(loop, 0, 1);
+        if (conns[loop] == 0) {
+            conns[loop] = conn;
+            peers[loop] = p;
+        } else {
+            peer_close(&p);
+        }
+    }
+}
+
+static void a_message_for_many_reaches_all_loops_or_none(void **state)
+{
+    (void)state;
+    enum { MESSAGE_BYTES = 1024 * 1024, MOST = 64 };
+    static const struct bell_component component = {.on_open = join_and_note};
+    static char message[MESSAGE_BYTES];
+    static peer_frame f;
+    for (int full = 0; full < 2; full++) {
+        struct gate g = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+        struct service s;
+        struct peer peers[2];
+        bell_conn conns[2];
+        atomic_store(&opens, 0);
+        service_init(&s, NULL);
+        service_add_websocket(&s, &component, NULL);
+        service_start(&s, 2);
+        open_on_both_loops(peers, conns, &s);
+        assert_int_equal(bell_ws_run(s.ws, conns[full], wait_at_gate, &g), BELL_OK);
+        gate_wait(&g);
+        const bell_slice data = bell_slice_make(message, sizeof message);
+        bell_status st = BELL_OK;
+        for (int i = 0; i < MOST && st == BELL_OK; i++) {
+            st = bell_ws_send(s.ws, conns[full], BELL_BINARY, data);
+        }
+        assert_int_equal(st, BELL_EAGAIN);
+        assert_int_equal(bell_ws_publish(s.ws, BELL_LIT("news"), BELL_BINARY, data, 0),
+                         BELL_EAGAIN);
+        assert_int_equal(bell_ws_broadcast(s.ws, BELL_BINARY, data, 0), BELL_EAGAIN);
+        assert_int_equal(bell_ws_send(s.ws, conns[!full], BELL_TEXT, BELL_LIT("after")), BELL_OK);
+        assert_true(peer_read_frame(&peers[!full], &f));
+        assert_int_equal(f.n, 5);
+        assert_memory_equal(f.payload, "after", 5);
+        gate_open(&g);
+        peer_close(&peers[0]);
+        peer_close(&peers[1]);
+        service_finish(&s);
+    }
 }
 
 /* ---- memory ---- */
@@ -582,6 +655,7 @@ int main(void)
         cmocka_unit_test(the_handshake_is_answered_though_the_queue_overflows_in_on_open),
         cmocka_unit_test(the_first_message_may_be_larger_than_the_queue),
         cmocka_unit_test(a_loop_that_does_not_come_round_is_not_buried_in_messages),
+        cmocka_unit_test(a_message_for_many_reaches_all_loops_or_none),
         cmocka_unit_test(who_misses_a_message_for_want_of_memory_is_closed),
         cmocka_unit_test(large_messages_keep_their_place),
         cmocka_unit_test(what_a_socket_has_begun_to_take_comes_whole),
