@@ -306,6 +306,32 @@ BELL_API bool bell_ws_offers(const struct bell_http_request *request, bell_slice
 BELL_NODISCARD BELL_API bell_status bell_ws_send(struct bell_ws_server *ws, bell_conn conn,
                                                  bell_message_type type, bell_slice data);
 
+/* How a message is sent to one connection; zeroed: as bell_ws_send does. */
+typedef struct {
+    bell_slice key; /* as that of bell_ws_publish_options; what is sent to a connection has keys of
+                       its own, apart from those of topics */
+    bell_ws_overflow overflow; /* of this message, whatever the connection's queue says */
+} bell_ws_send_options;
+
+/* What the call below is made of; the size says which fields the program knows (see version.h). */
+BELL_NODISCARD BELL_API bell_status bell_ws_send_sized(struct bell_ws_server *ws, bell_conn conn,
+                                                       bell_message_type type, bell_slice data,
+                                                       const bell_ws_send_options *options,
+                                                       size_t options_bytes);
+
+/*
+ * As bell_ws_send, and BELL_EINVAL for an overflow that is none, BELL_ENOTSUP an option that only a
+ * later libbell knows. BELL_EAGAIN and BELL_ELIMIT come by the message's own overflow. Options NULL
+ * = all zero.
+ */
+BELL_NODISCARD static inline bell_status bell_ws_send_with(struct bell_ws_server *ws,
+                                                           bell_conn conn, bell_message_type type,
+                                                           bell_slice data,
+                                                           const bell_ws_send_options *options)
+{
+    return bell_ws_send_sized(ws, conn, type, data, options, sizeof *options);
+}
+
 /*
  * Starts the closing handshake: what is queued goes out first, then the Close frame. on_close comes
  * after the peer's answer or close_timeout_ms. Closing twice is fine. Any thread.
@@ -355,17 +381,18 @@ BELL_NODISCARD BELL_API bell_status bell_ws_publish(struct bell_ws_server *ws, b
 typedef struct {
     bell_conn except; /* who does not get it; 0 = nobody */
     /*
-     * Not empty: the latest message of each key and topic is enough. Where the one before it still
-     * waits and has not begun to be sent, this one takes its place in the queue, before what was
-     * sent between the two, and the other is never sent.
+     * Not empty: the latest message of each key and topic is enough; bytes of any length. Where the
+     * one before it still waits and has not begun to be sent, this one takes its place in the
+     * queue, before what was sent between the two, and the other is never sent.
      */
     bell_slice key;
     bell_ws_overflow overflow; /* of this message, whatever the queue of a receiver says */
     /*
      * Who subscribes later gets this message at once, before bell_ws_subscribe returns and before
-     * what is published after it, until another one is retained for the topic or it is cleared. Of
-     * values that several threads publish at the same moment some subscribers may miss an older
-     * one; the last one is the same for all.
+     * what is published after it, until another one is retained for the topic or it is cleared. It
+     * goes behind all that waits for him, also behind messages of its key. Of values that several
+     * threads publish at the same moment some subscribers may miss an older one; the last one is
+     * the same for all.
      */
     bool is_retained;
 } bell_ws_publish_options;
@@ -389,6 +416,32 @@ bell_ws_publish_with(struct bell_ws_server *ws, bell_slice topic, bell_message_t
                      bell_slice data, const bell_ws_publish_options *options)
 {
     return bell_ws_publish_sized(ws, topic, type, data, options, sizeof *options);
+}
+
+/* What is usual for the messages of a topic; zeroed: what is usual for all. */
+typedef struct {
+    bell_ws_overflow overflow; /* of messages that are published with BELL_OVERFLOW_DEFAULT; before
+                                  what the queue of a receiver says */
+    bool keeps_latest; /* messages without a key have one in common: of them the latest is enough,
+                          as with bell_ws_publish_options.key */
+} bell_ws_topic_options;
+
+/* What the call below is made of; the size says which fields the program knows (see version.h). */
+BELL_NODISCARD BELL_API bell_status
+bell_ws_server_set_topic_sized(struct bell_ws_server *ws, bell_slice topic,
+                               const bell_ws_topic_options *options, size_t options_bytes);
+
+/*
+ * Says what is usual for a topic, whoever publishes there, by bell_http_server_publish too; the
+ * latest call counts. Only before start. BELL_EINVAL a bad name (of 0 or over 255 bytes) or an
+ * overflow that is none; BELL_ELIMIT over 32 topics; BELL_ESTATE after start; BELL_ENOTSUP an
+ * option that only a later libbell knows. Options NULL = all zero.
+ */
+BELL_NODISCARD static inline bell_status
+bell_ws_server_set_topic(struct bell_ws_server *ws, bell_slice topic,
+                         const bell_ws_topic_options *options)
+{
+    return bell_ws_server_set_topic_sized(ws, topic, options, sizeof *options);
 }
 
 /*

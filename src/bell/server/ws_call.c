@@ -40,7 +40,7 @@ struct ws_mail {
     struct bell_ws_retained *retained; /* (owned) RETAIN: the topic's value, or that it has none */
     bell_ws_task_fn task;
     void *user;
-    bell_ws_terms terms; /* PUBLISH */
+    bell_ws_terms terms; /* SEND, PUBLISH, RETAIN */
     uint16_t code;
     uint8_t kind; /* enum mail_kind */
 };
@@ -85,6 +85,7 @@ static bell_status mail_copy(const struct ws_mail *m, struct ws_mail *copy)
         }
         value->frame = m->frame == NULL ? NULL : bell_blob_ref(m->frame);
         value->variants = bell_ws_variants_ref(m->variants);
+        value->terms = m->terms;
         value->sequence = m->retained->sequence;
     }
     if (m->frame != NULL) {
@@ -192,7 +193,7 @@ static void retain_here(struct bell_server_loop *home, struct ws_mail *m)
 static void send_here(struct bell_connection *c, const struct ws_mail *m)
 {
     bell_server_loop_settle(m->home);
-    if (bell_ws_session_send_frame(c, m->frame, NULL, NULL) == BELL_ENOMEM) {
+    if (bell_ws_session_send_frame(c, m->frame, NULL, &m->terms) == BELL_ENOMEM) {
         bell_ws_session_doom(c, BELL_ENOMEM);
     }
 }
@@ -340,6 +341,19 @@ static struct bell_server_loop *home_of(const struct bell_ws_server *ws, bell_co
     return conn == 0 || ws->io == NULL || index >= ws->loop_count ? NULL : &ws->io->loops[index];
 }
 
+/* Two hashes that nobody outside can choose, of which the same keys of two topics differ; of what
+ * is sent to one connection topic is 0. */
+static uint64_t key_hash(uint64_t topic, bell_slice key)
+{
+    uint64_t hash = bell_topic_hash(key) ^ (topic << 1 | topic >> 63);
+    return hash == 0 ? UINT64_MAX : hash;
+}
+
+static bool is_overflow(bell_ws_overflow overflow)
+{
+    return (unsigned)overflow <= BELL_OVERFLOW_DROP_NEWEST;
+}
+
 /* Text must be UTF-8. */
 static bool is_message(bell_message_type type, bell_slice data)
 {
@@ -348,8 +362,8 @@ static bool is_message(bell_message_type type, bell_slice data)
 
 /* ---- one connection ---- */
 
-bell_status bell_ws_send(struct bell_ws_server *ws, bell_conn conn, bell_message_type type,
-                         bell_slice data)
+static bell_status send_to(struct bell_ws_server *ws, bell_conn conn, bell_message_type type,
+                           bell_slice data, const bell_ws_terms *terms)
 {
     struct bell_server_loop *home = home_of(ws, conn);
     if (home == NULL) {
@@ -360,14 +374,39 @@ bell_status bell_ws_send(struct bell_ws_server *ws, bell_conn conn, bell_message
     }
     if (is_here(home)) {
         struct bell_connection *c = find_here(ws, home, conn);
-        return c == NULL ? BELL_ECLOSED : bell_ws_session_send(c, type, data);
+        return c == NULL ? BELL_ECLOSED : bell_ws_session_send(c, type, data, terms);
     }
     struct bell_blob *frame = frame_of(type, data);
     if (frame == NULL) {
         return BELL_ENOMEM;
     }
-    return mail_post(home,
-                     (struct ws_mail){.ws = ws, .conn = conn, .frame = frame, .kind = MAIL_SEND});
+    struct ws_mail mail = {.ws = ws, .conn = conn, .frame = frame, .kind = MAIL_SEND};
+    if (terms != NULL) {
+        mail.terms = *terms;
+    }
+    return mail_post(home, mail);
+}
+
+bell_status bell_ws_send(struct bell_ws_server *ws, bell_conn conn, bell_message_type type,
+                         bell_slice data)
+{
+    return send_to(ws, conn, type, data, NULL);
+}
+
+bell_status bell_ws_send_sized(struct bell_ws_server *ws, bell_conn conn, bell_message_type type,
+                               bell_slice data, const bell_ws_send_options *options,
+                               size_t options_bytes)
+{
+    bell_ws_send_options known = {0};
+    if (!bell_versioned_read(&known, sizeof known, options, options_bytes)) {
+        return BELL_ENOTSUP;
+    }
+    if (!is_overflow(known.overflow)) {
+        return BELL_EINVAL;
+    }
+    const bell_ws_terms terms = {.key = known.key.n == 0 ? 0 : key_hash(0, known.key),
+                                 .overflow = known.overflow};
+    return send_to(ws, conn, type, data, &terms);
 }
 
 bell_status bell_ws_close(struct bell_ws_server *ws, bell_conn conn, uint16_t code,
@@ -562,6 +601,15 @@ void bell_ws_server_forget_subscription(uint64_t hash, void *ws_loop)
     bell_metrics_count_topic(ws_loop, hash, UINT64_MAX, 0); /* one less */
 }
 
+/* To one who subscribes, and may have been there before: messages of the same key that were
+ * published later, and not retained, may wait for him. */
+static bell_status value_send(struct bell_connection *c, const struct bell_ws_retained *value)
+{
+    bell_ws_terms terms = value->terms;
+    terms.replaces_none = true;
+    return bell_ws_session_send_frame(c, value->frame, value->variants, &terms);
+}
+
 bell_status bell_ws_subscribe(struct bell_ws_server *ws, bell_conn conn, bell_slice topic)
 {
     struct bell_connection *c = bell_ws_server_find_mine(ws, conn);
@@ -580,8 +628,7 @@ bell_status bell_ws_subscribe(struct bell_ws_server *ws, bell_conn conn, bell_sl
     bell_metrics_count_topic(loop, hash, 1, 0);
     const struct bell_ws_retained *value =
         loop->retained.count == 0 ? NULL : bell_ws_retained_find(&loop->retained, topic, hash);
-    if (value != NULL &&
-        bell_ws_session_send_frame(c, value->frame, value->variants, NULL) == BELL_ENOMEM) {
+    if (value != NULL && value_send(c, value) == BELL_ENOMEM) {
         st = bell_ws_unsubscribe(ws, conn, topic);
         return st == BELL_OK ? BELL_ENOMEM : st;
     } /* else it was sent, or its queue has done with it what it does */
@@ -611,13 +658,6 @@ static uint32_t first_loop(const struct bell_ws_server *ws)
     bool is_ours = current != NULL && current->index < ws->loop_count &&
                    is_here(&ws->io->loops[current->index]);
     return is_ours ? current->index : 0;
-}
-
-/* Two hashes that nobody outside can choose, of which the same keys of two topics differ. */
-static uint64_t key_hash(uint64_t topic, bell_slice key)
-{
-    uint64_t hash = bell_topic_hash(key) ^ (topic << 1 | topic >> 63);
-    return hash == 0 ? UINT64_MAX : hash;
 }
 
 /* The loops that may have receivers of a message, in the order in which they get it. */
@@ -762,11 +802,63 @@ uint64_t bell_ws_topic_count(const struct bell_ws_server *ws, bell_slice topic)
     return count;
 }
 
+/* ---- what is usual for a topic ---- */
+
+static struct bell_ws_topic_rule *find_rule(struct bell_ws_server *ws, uint64_t hash)
+{
+    for (size_t i = 0; i < ws->topic_rule_count; i++) {
+        if (ws->topic_rules[i].hash == hash) {
+            return &ws->topic_rules[i];
+        }
+    }
+    return NULL;
+}
+
+bell_status bell_ws_server_set_topic_sized(struct bell_ws_server *ws, bell_slice topic,
+                                           const bell_ws_topic_options *options,
+                                           size_t options_bytes)
+{
+    bell_ws_topic_options known = {0};
+    if (!bell_versioned_read(&known, sizeof known, options, options_bytes)) {
+        return BELL_ENOTSUP;
+    }
+    if (ws->io != NULL && ws->io->phase != BELL_IO_NEW) {
+        return BELL_ESTATE;
+    }
+    if (!bell_topic_is_name(topic) || !is_overflow(known.overflow)) {
+        return BELL_EINVAL;
+    }
+    uint64_t hash = bell_topic_hash(topic);
+    struct bell_ws_topic_rule *rule = find_rule(ws, hash);
+    if (rule == NULL) {
+        if (ws->topic_rule_count == BELL_WS_MAX_TOPIC_RULES) {
+            return BELL_ELIMIT;
+        }
+        rule = &ws->topic_rules[ws->topic_rule_count++];
+    }
+    *rule = (struct bell_ws_topic_rule){.hash = hash, .options = known};
+    return BELL_OK;
+}
+
+/* What the message says comes first, then what its topic does. */
+static bell_ws_terms terms_of(struct bell_ws_server *ws, uint64_t topic,
+                              const bell_ws_publish_options *o)
+{
+    bell_ws_terms terms = {.overflow = o->overflow};
+    const struct bell_ws_topic_rule *rule = find_rule(ws, topic);
+    if (rule != NULL && terms.overflow == BELL_OVERFLOW_DEFAULT) {
+        terms.overflow = rule->options.overflow;
+    }
+    if (o->key.n > 0 || (rule != NULL && rule->options.keeps_latest)) {
+        terms.key = key_hash(topic, o->key);
+    }
+    return terms;
+}
+
 static bell_status publish(struct bell_ws_server *ws, bell_slice topic, bell_message_type type,
                            bell_slice data, const bell_ws_publish_options *o)
 {
-    if (!bell_topic_is_name(topic) || !is_message(type, data) ||
-        (unsigned)o->overflow > BELL_OVERFLOW_DROP_NEWEST) {
+    if (!bell_topic_is_name(topic) || !is_message(type, data) || !is_overflow(o->overflow)) {
         return BELL_EINVAL;
     }
     uint64_t hash = bell_topic_hash(topic);
@@ -778,7 +870,7 @@ static bell_status publish(struct bell_ws_server *ws, bell_slice topic, bell_mes
         .ws = ws,
         .conn = o->except,
         .kind = MAIL_PUBLISH,
-        .terms = {.key = o->key.n == 0 ? 0 : key_hash(hash, o->key), .overflow = o->overflow},
+        .terms = terms_of(ws, hash, o),
     };
     if (o->is_retained) {
         return publish_retained(&mail, topic, type, data, hash);

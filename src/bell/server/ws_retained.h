@@ -9,6 +9,7 @@
 #ifndef BELL_SERVER_WS_RETAINED_H
 #define BELL_SERVER_WS_RETAINED_H
 
+#include "bell/server/ws_session.h"
 #include "bell/slice.h"
 #include "bell/status.h"
 
@@ -22,6 +23,7 @@ struct bell_ws_retained {
     struct bell_ws_retained *next;     /* (owned) of the same bucket */
     struct bell_blob *frame;           /* (owned) a reference; NULL: there is none any more */
     struct bell_ws_variants *variants; /* (owned) a reference; may be NULL */
+    bell_ws_terms terms;               /* on which it was published */
     uint64_t hash;                     /* of the name */
     uint64_t sequence;                 /* later values of a server have greater ones */
     size_t bytes;                      /* what it counts as */

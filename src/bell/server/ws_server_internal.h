@@ -27,6 +27,7 @@ enum {
     BELL_WS_MAX_REQUEST_BYTES = 64 * 1024, /* of a client */
     BELL_WS_KEY_STOCK = 256,
     BELL_WS_MAX_NAMED_TOPICS = 32,
+    BELL_WS_MAX_TOPIC_RULES = 32,
     BELL_WS_PATH_BYTES = 128,
     BELL_CLOSE_ORIGINS = 3,       /* bell_close_origin */
     BELL_CLOSE_FIRST_CODE = 1000, /* RFC 6455 section 7.4.1 */
@@ -79,6 +80,12 @@ struct bell_ws_named_topic {
     atomic_uint_fast64_t published; /* by any thread */
 };
 
+/* What is usual for a topic's messages. */
+struct bell_ws_topic_rule {
+    uint64_t hash; /* of the name */
+    bell_ws_topic_options options;
+};
+
 struct bell_ws_server {
     struct bell_component component;
     bell_ws_options options;  /* the queue's are complete */
@@ -102,6 +109,8 @@ struct bell_ws_server {
     atomic_size_t retained_bytes;
     struct bell_ws_named_topic named_topics[BELL_WS_MAX_NAMED_TOPICS];
     size_t named_topic_count;
+    struct bell_ws_topic_rule topic_rules[BELL_WS_MAX_TOPIC_RULES];
+    size_t topic_rule_count;
     char path[BELL_WS_PATH_BYTES]; /* the first pattern it was mounted at, as far as it fits */
     /* Of a client (ws_client.h). */
     bool is_client;

@@ -163,15 +163,16 @@ static bell_status frame_put(struct bell_connection *c, struct bell_blob *frame,
     if (c->u.ws.state != BELL_WS_OPEN) {
         return BELL_ECLOSED;
     }
+    bool may_replace = key != 0 && !terms->replaces_none;
     bool was_replaced =
-        key != 0 && bell_stream_replace(&c->stream, frame, key, queue_of(&c->u.ws)->max_bytes);
+        may_replace && bell_stream_replace(&c->stream, frame, key, queue_of(&c->u.ws)->max_bytes);
     if (!was_replaced) {
         bell_status st = room_make(c, frame->size, terms);
         if (st != BELL_OK) {
             return st;
         }
         /* There is room with the older one, so there is without. */
-        was_replaced = key != 0 && bell_stream_replace(&c->stream, frame, key, SIZE_MAX);
+        was_replaced = may_replace && bell_stream_replace(&c->stream, frame, key, SIZE_MAX);
     }
     if (was_replaced) {
         bell_counter_add(&ws_loop_of(c)->replaced, 1);
@@ -334,10 +335,11 @@ static bool takes_plainly(const struct bell_connection *c, uint32_t frames, size
            bytes <= q->max_bytes && out->bytes <= q->max_bytes - bytes;
 }
 
-bell_status bell_ws_session_send(struct bell_connection *c, bell_message_type type, bell_slice data)
+bell_status bell_ws_session_send(struct bell_connection *c, bell_message_type type, bell_slice data,
+                                 const bell_ws_terms *terms)
 {
     bell_server_loop_settle(bell_server_loop_of(c));
-    if (takes_plainly(c, 1, data.n + BELL_WS_HEADER_MAX_BYTES)) {
+    if (terms == NULL && takes_plainly(c, 1, data.n + BELL_WS_HEADER_MAX_BYTES)) {
         bell_status st = frame_queue(c, (enum bell_ws_opcode)type, data, false);
         if (st == BELL_OK) {
             count_sent(ws_loop_of(c), 1, data.n);
@@ -345,7 +347,7 @@ bell_status bell_ws_session_send(struct bell_connection *c, bell_message_type ty
         }
         return st;
     }
-    return counted(c, message_send(c, type, data, NULL), data.n);
+    return counted(c, message_send(c, type, data, terms), data.n);
 }
 
 static bell_status shared_send(struct bell_connection *c, struct bell_blob *frame,

@@ -68,15 +68,16 @@ void bell_ws_session_finish(struct bell_connection *c, const bell_close_event *e
 typedef struct {
     uint64_t key;              /* hash of key and topic; 0 = none */
     bell_ws_overflow overflow; /* DEFAULT = the connection's */
+    bool replaces_none; /* what waits may be later than this: it goes behind, whatever its key */
 } bell_ws_terms;
 
 /* A queue's options with a value for each field that is 0. BELL_EINVAL. */
 BELL_NODISCARD bell_status bell_ws_queue_complete(bell_ws_queue_options *queue);
 
 /* Queues one message, compressed when that was agreed on and pays. As bell_ws_send; never calls
- * back. */
+ * back. terms NULL = the usual ones. */
 BELL_NODISCARD bell_status bell_ws_session_send(struct bell_connection *c, bell_message_type type,
-                                                bell_slice data);
+                                                bell_slice data, const bell_ws_terms *terms);
 /*
  * The same with a whole plain frame, which is shared when it need not be compressed. variants are
  * its compressed twins; NULL when no other connection gets it. terms NULL = the usual ones.

@@ -342,6 +342,163 @@ static void the_latest_of_a_key_takes_the_place_of_the_one_that_waits(void **sta
     end(&p, &s);
 }
 
+static bell_status send_with(struct bell_ws_server *ws, bell_conn conn, const char *key,
+                             bell_ws_overflow overflow, const char *text)
+{
+    const bell_ws_send_options options = {.key = bell_slice_from(key), .overflow = overflow};
+    return bell_ws_send_with(ws, conn, BELL_TEXT, bell_slice_from(text), &options);
+}
+
+static void send_with_keys(struct bell_ws_server *ws, bell_conn conn)
+{
+    check(send_with(ws, conn, "k1", BELL_OVERFLOW_DEFAULT, "k1 old") == BELL_OK);
+    check(publish(ws, "news", "k1", BELL_OVERFLOW_DEFAULT, "news k1") == BELL_OK);
+    check(send_text(ws, conn, "plain") == BELL_OK);
+    check(send_with(ws, conn, "k2", BELL_OVERFLOW_DEFAULT, "k2") == BELL_OK);
+    check(send_with(ws, conn, "k1", BELL_OVERFLOW_DEFAULT, "k1 new and longer") == BELL_OK);
+    check(send_with(ws, conn, "", BELL_OVERFLOW_DEFAULT, "none") == BELL_OK);
+    check(bell_ws_send_with(ws, conn, BELL_TEXT, BELL_LIT("none"), NULL) == BELL_OK);
+    check(send_with(ws, conn, "", (bell_ws_overflow)4, "x") == BELL_EINVAL);
+    check(send_with(ws, conn, "", BELL_OVERFLOW_DROP_NEWEST, "\xff") == BELL_EINVAL);
+    check(send_with(ws, 0, "", BELL_OVERFLOW_DROP_NEWEST, "x") == BELL_ECLOSED);
+}
+
+static void what_is_sent_to_one_may_have_keys_too(void **state)
+{
+    (void)state;
+    struct service s;
+    static struct peer p;
+    begin(&s, NULL);
+    open_ws(&p, &s);
+    for (int i = 0; i < 3; i++) {
+        do_it(&p, send_with_keys);
+        EXPECT(&p, "k1 new and longer", "news k1", "plain", "k2", "none", "none");
+    }
+    assert_int_equal(stats_of(&s).replaced, 3);
+    end(&p, &s);
+}
+
+static void send_with_overflows(struct bell_ws_server *ws, bell_conn conn)
+{
+    check(send_text(ws, conn, "1") == BELL_OK);
+    check(send_with(ws, conn, "", BELL_OVERFLOW_DROP_OLDEST, "a") == BELL_OK); /* full */
+    check(send_with(ws, conn, "", BELL_OVERFLOW_DROP_NEWEST, "b") == BELL_EAGAIN);
+    check(send_with(ws, conn, "", BELL_OVERFLOW_DROP_OLDEST, "c") == BELL_OK); /* a goes */
+    check(send_text(ws, conn, "2") == BELL_OK);                                /* c goes */
+    check(send_with(ws, conn, "", BELL_OVERFLOW_DROP_OLDEST, "d") == BELL_EAGAIN);
+}
+
+static void what_is_sent_to_one_may_be_given_up(void **state)
+{
+    (void)state;
+    struct service s;
+    static struct peer p;
+    bell_ws_options o = options_with(BELL_OVERFLOW_CLOSE, 2);
+    begin(&s, &o);
+    open_ws(&p, &s);
+    do_it(&p, send_with_overflows);
+    EXPECT(&p, "1", "2");
+    assert_int_equal(stats_of(&s).dropped, 4);
+    assert_int_equal(stats_of(&s).slow_receivers, 0);
+    end(&p, &s);
+}
+
+static atomic_uint_fast64_t known;
+static atomic_bool has_sent;
+
+static void wait_for_sender(struct bell_ws_server *ws, bell_conn conn)
+{
+    (void)ws;
+    atomic_store(&known, conn);
+    while (!atomic_load(&has_sent)) {
+        (void)usleep(100);
+    }
+}
+
+static void keys_travel_from_other_threads(void **state)
+{
+    (void)state;
+    struct service s;
+    static struct peer p;
+    begin(&s, NULL);
+    open_ws(&p, &s);
+    atomic_store(&known, 0);
+    atomic_store(&has_sent, false);
+    do_it(&p, wait_for_sender);
+    while (atomic_load(&known) == 0) {
+        (void)usleep(100);
+    }
+    bell_conn conn = atomic_load(&known);
+    /* All wait in the mailbox, and are taken from it in one turn. */
+    assert_int_equal(send_with(s.ws, conn, "k", BELL_OVERFLOW_DEFAULT, "old"), BELL_OK);
+    assert_int_equal(send_text(s.ws, conn, "plain"), BELL_OK);
+    assert_int_equal(send_with(s.ws, conn, "k", BELL_OVERFLOW_DEFAULT, "new"), BELL_OK);
+    atomic_store(&has_sent, true);
+    EXPECT(&p, "new", "plain");
+    assert_int_equal(stats_of(&s).replaced, 1);
+    end(&p, &s);
+}
+
+/* ---- topics ---- */
+
+static void publish_to_topics_of_kinds(struct bell_ws_server *ws, bell_conn conn)
+{
+    check(publish(ws, "more", "", BELL_OVERFLOW_DEFAULT, "older") == BELL_OK);
+    check(publish(ws, "more", "", BELL_OVERFLOW_DEFAULT, "latest") == BELL_OK);
+    check(publish(ws, "more", "k", BELL_OVERFLOW_DEFAULT, "of a key") == BELL_OK);
+    check(publish(ws, "news", "", BELL_OVERFLOW_DEFAULT, "a") == BELL_OK); /* full */
+    check(publish(ws, "news", "", BELL_OVERFLOW_DROP_NEWEST, "dropped") == BELL_OK);
+    check(bell_ws_publish(ws, BELL_LIT("news"), BELL_TEXT, BELL_LIT("b"), 0) == BELL_OK);
+    check(send_text(ws, conn, "plain") == BELL_OK); /* b goes, as a did for b */
+}
+
+static void a_topic_says_what_becomes_of_its_messages(void **state)
+{
+    (void)state;
+    static const bell_ws_topic_options given_up = {.overflow = BELL_OVERFLOW_DROP_OLDEST};
+    static const bell_ws_topic_options latest = {.keeps_latest = true};
+    struct service s;
+    static struct peer p;
+    bell_ws_options o = options_with(BELL_OVERFLOW_CLOSE, 3);
+    service_init(&s, NULL);
+    service_add_websocket(&s, &COMPONENT, &o);
+    atomic_store(&wrongs, 0);
+    assert_int_equal(bell_ws_server_set_topic(s.ws, BELL_LIT("news"), &latest), BELL_OK);
+    assert_int_equal(bell_ws_server_set_topic(s.ws, BELL_LIT("news"), &given_up), BELL_OK);
+    assert_int_equal(bell_ws_server_set_topic(s.ws, BELL_LIT("more"), &latest), BELL_OK);
+    service_start(&s, 1);
+    assert_int_equal(bell_ws_server_set_topic(s.ws, BELL_LIT("late"), &latest), BELL_ESTATE);
+    open_ws(&p, &s);
+    do_it(&p, publish_to_topics_of_kinds);
+    EXPECT(&p, "latest", "of a key", "plain");
+    assert_int_equal(stats_of(&s).replaced, 1);
+    assert_int_equal(stats_of(&s).dropped, 3);
+    assert_int_equal(stats_of(&s).slow_receivers, 0);
+    end(&p, &s);
+}
+
+static void topics_of_their_own_kind_have_limits(void **state)
+{
+    (void)state;
+    enum { MAX = 32, LONGEST = 255 };
+    static char name[LONGEST + 1];
+    static const bell_ws_topic_options bad = {.overflow = (bell_ws_overflow)4};
+    struct bell_ws_server *ws;
+    memset(name, 'n', sizeof name);
+    assert_int_equal(bell_ws_server_create(&COMPONENT, NULL, &ws), BELL_OK);
+    assert_int_equal(bell_ws_server_set_topic(ws, BELL_LIT(""), NULL), BELL_EINVAL);
+    assert_int_equal(bell_ws_server_set_topic(ws, bell_slice_make(name, LONGEST + 1), NULL),
+                     BELL_EINVAL);
+    assert_int_equal(bell_ws_server_set_topic(ws, BELL_LIT("a"), &bad), BELL_EINVAL);
+    for (size_t i = 0; i < MAX; i++) { /* the longest name first */
+        assert_int_equal(bell_ws_server_set_topic(ws, bell_slice_make(name, LONGEST - i), NULL),
+                         BELL_OK);
+    }
+    assert_int_equal(bell_ws_server_set_topic(ws, BELL_LIT("one more"), NULL), BELL_ELIMIT);
+    assert_int_equal(bell_ws_server_set_topic(ws, bell_slice_make(name, LONGEST), NULL), BELL_OK);
+    bell_ws_server_destroy(ws);
+}
+
 static void publish_until_full(struct bell_ws_server *ws, bell_conn conn)
 {
     (void)conn;
@@ -561,6 +718,111 @@ static void the_latest_of_every_key_arrives_though_one_did_not_read(void **state
     end(&slow, &s);
 }
 
+/* ---- storms ---- */
+
+enum { STORMS = 60, STORM_MESSAGES = 20, STORM_BYTES = 30000, STORM_KINDS = 4 };
+
+static uint32_t storm_seed;
+static int storm_next; /* number of the next message */
+
+static uint32_t storm_random(void)
+{
+    storm_seed = storm_seed * 1664525 + 1013904223;
+    return storm_seed >> 16;
+}
+
+/* Kind 0 may be given up for others, 1 is dropped when there is no room, 2 and 3 are keys. Closes
+ * after STORMS. */
+static void storm(struct bell_ws_server *ws, bell_conn conn)
+{
+    static char text[STORM_BYTES];
+    if (storm_next == STORMS * STORM_MESSAGES) {
+        check(bell_ws_close(ws, conn, 4001, BELL_LIT("enough")) == BELL_OK);
+        return;
+    }
+    memset(text, ' ', sizeof text);
+    for (int i = 0; i < STORM_MESSAGES; i++) {
+        int kind = (int)(storm_random() % STORM_KINDS);
+        char head[32];
+        int n = snprintf(head, sizeof head, "%d %d ", kind, storm_next++);
+        memcpy(text, head, (size_t)n);
+        const bell_ws_send_options options = {.key = kind == 2   ? BELL_LIT("two")
+                                                     : kind == 3 ? BELL_LIT("three")
+                                                                 : BELL_LIT(""),
+                                              .overflow = kind == 0 ? BELL_OVERFLOW_DROP_OLDEST
+                                                                    : BELL_OVERFLOW_DROP_NEWEST};
+        bell_status st =
+            bell_ws_send_with(ws, conn, BELL_TEXT, bell_slice_make(text, sizeof text), &options);
+        check(st == BELL_OK || st == BELL_EAGAIN);
+    }
+}
+
+/* What comes to a peer that did not read meanwhile, up to the Close frame. Returns the messages. */
+static uint64_t read_what_is_left(struct peer *p)
+{
+    static peer_frame f;
+    int last[STORM_KINDS] = {-1, -1, -1, -1};
+    int last_pong = -1;
+    uint64_t count = 0;
+    assert_true(peer_read_frame(p, &f));
+    for (; f.first != 0x88; assert_true(peer_read_frame(p, &f))) {
+        f.payload[f.n] = '\0';
+        if (f.first == 0x8a) { /* not each Ping is answered, but the latest is */
+            int pong = (int)strtol(f.payload, NULL, 10);
+            assert_true(pong > last_pong);
+            last_pong = pong;
+            continue;
+        }
+        assert_int_equal(f.first, 0x81);
+        assert_int_equal(f.n, STORM_BYTES);
+        char *rest;
+        int kind = (int)strtol(f.payload, &rest, 10);
+        int number = (int)strtol(rest, NULL, 10);
+        assert_in_range(kind, 0, STORM_KINDS - 1);
+        assert_true(number > last[kind] && number < STORMS * STORM_MESSAGES);
+        if (kind < 2) { /* without a key nothing overtakes */
+            assert_true(number > last[1 - kind]);
+        }
+        last[kind] = number;
+        count++;
+    }
+    assert_int_equal(f.n, 2 + strlen("enough"));
+    assert_memory_equal(f.payload, "\x0f\xa1", 2);
+    assert_int_equal(last_pong, STORMS - 1);
+    return count;
+}
+
+static void a_storm_drops_no_control_frame_and_no_rest(void **state)
+{
+    (void)state;
+    struct service s;
+    static struct peer p;
+    for (uint32_t seed = 1; seed <= 3; seed++) {
+        bell_ws_options o = options_with(BELL_OVERFLOW_DROP_NEWEST, 9);
+        o.queue.max_bytes = 300000;
+        /* It is read until a control frame waits beyond the limit. */
+        o.queue.high_bytes = o.queue.max_bytes;
+        o.queue.high_messages = o.queue.max_messages;
+        storm_seed = seed;
+        storm_next = 0;
+        begin(&s, &o);
+        open_ws(&p, &s);
+        for (int i = 0; i < STORMS; i++) {
+            char number[16];
+            do_it(&p, storm);
+            (void)snprintf(number, sizeof number, "%d", i);
+            peer_send_frame(&p, 9, bell_slice_from(number));
+        }
+        do_it(&p, storm);
+        uint64_t count = read_what_is_left(&p);
+        bell_ws_stats stats = stats_of(&s);
+        assert_true(stats.dropped > 0 && stats.replaced > 0);
+        assert_int_equal(count + stats.dropped + stats.replaced, STORMS * STORM_MESSAGES);
+        assert_int_equal(stats.slow_receivers, 0);
+        end(&p, &s);
+    }
+}
+
 static void send_two(struct bell_ws_server *ws, bell_conn conn)
 {
     check(send_text(ws, conn, "1") == BELL_OK);
@@ -694,11 +956,17 @@ int main(void)
         cmocka_unit_test(closes_with_the_code_of_the_queue),
         cmocka_unit_test(what_may_be_given_up_goes_before_the_receiver_does),
         cmocka_unit_test(the_latest_of_a_key_takes_the_place_of_the_one_that_waits),
+        cmocka_unit_test(what_is_sent_to_one_may_have_keys_too),
+        cmocka_unit_test(what_is_sent_to_one_may_be_given_up),
+        cmocka_unit_test(keys_travel_from_other_threads),
+        cmocka_unit_test(a_topic_says_what_becomes_of_its_messages),
+        cmocka_unit_test(topics_of_their_own_kind_have_limits),
         cmocka_unit_test(a_key_is_replaced_within_the_limit),
         cmocka_unit_test(a_connection_may_have_a_queue_of_its_own),
         cmocka_unit_test(on_drain_comes_at_the_low_mark),
         cmocka_unit_test(a_queue_at_its_mark_is_not_above_it),
         cmocka_unit_test(the_latest_of_every_key_arrives_though_one_did_not_read),
+        cmocka_unit_test(a_storm_drops_no_control_frame_and_no_rest),
         cmocka_unit_test(a_full_queue_answers_the_latest_ping),
         cmocka_unit_test(no_pong_overtakes_another_when_there_is_room_again),
         cmocka_unit_test(what_may_be_given_up_is_in_no_context),

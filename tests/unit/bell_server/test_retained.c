@@ -37,8 +37,16 @@ static bell_status retain(struct bell_ws_server *ws, const char *topic, const ch
                                 &RETAINED);
 }
 
+static bell_status retain_keyed(struct bell_ws_server *ws, const char *topic, const char *text)
+{
+    const bell_ws_publish_options options = {.is_retained = true, .key = BELL_LIT("key")};
+    return bell_ws_publish_with(ws, bell_slice_from(topic), BELL_TEXT, bell_slice_from(text),
+                                &options);
+}
+
 /* "s TOPIC" subscribes, "u TOPIC" leaves, "f N" subscribes to t while the Nth allocation fails, "m"
- * does many things at once, anything else comes back. */
+ * does many things at once, "k" subscribes to a value with a key that is out of date at once, "w"
+ * leaves and rejoins while a later message of the value's key waits, anything else comes back. */
 static void on_message(struct bell_ws_server *ws, bell_conn conn, const bell_message *m, void *user)
 {
     bell_slice rest = {m->data.p + 2, m->data.n < 2 ? 0 : m->data.n - 2};
@@ -66,6 +74,23 @@ static void on_message(struct bell_ws_server *ws, bell_conn conn, const bell_mes
               BELL_OK);
         check(bell_ws_unsubscribe(ws, conn, BELL_LIT("t")) == BELL_OK);
         check(bell_ws_subscribe(ws, conn, BELL_LIT("t")) == BELL_OK);
+    }
+    if (m->data.p[0] == 'k') {
+        check(bell_ws_subscribe(ws, conn, BELL_LIT("keyed")) == BELL_OK);
+        check(bell_ws_subscribe(ws, conn, BELL_LIT("plain")) == BELL_OK);
+        check(retain_keyed(ws, "keyed", "new") == BELL_OK);
+        check(retain(ws, "plain", "plain new") == BELL_OK);
+    }
+    if (m->data.p[0] == 'w') {
+        const bell_ws_publish_options passing = {.key = BELL_LIT("key")};
+        check(bell_ws_subscribe(ws, conn, BELL_LIT("keyed")) == BELL_OK);
+        check(bell_ws_publish_with(ws, BELL_LIT("keyed"), BELL_TEXT, BELL_LIT("passing"),
+                                   &passing) == BELL_OK);
+        check(bell_ws_unsubscribe(ws, conn, BELL_LIT("keyed")) == BELL_OK);
+        check(bell_ws_subscribe(ws, conn, BELL_LIT("keyed")) == BELL_OK);
+        if (m->data.n > 1) {
+            check(retain_keyed(ws, "keyed", "new") == BELL_OK);
+        }
     }
     check(bell_ws_send(ws, conn, m->type, m->data) == BELL_OK);
 }
@@ -115,6 +140,46 @@ static bell_ws_stats stats_of(const struct service *s)
     bell_ws_stats stats;
     bell_ws_server_stats(s->ws, &stats);
     return stats;
+}
+
+static void a_retained_value_keeps_its_key(void **state)
+{
+    (void)state;
+    struct service s;
+    static struct peer p;
+    begin(&s, NULL, LOOPS);
+    assert_int_equal(retain_keyed(s.ws, "keyed", "old"), BELL_OK);
+    assert_int_equal(retain(s.ws, "plain", "plain old"), BELL_OK);
+    open_ws(&p, &s);
+    peer_send_frame(&p, 1, BELL_LIT("k"));
+    expect(&p, "new");
+    expect(&p, "plain old");
+    expect(&p, "plain new");
+    expect(&p, "k");
+    assert_int_equal(stats_of(&s).replaced, 1);
+    peer_close(&p);
+    end(&s);
+}
+
+static void a_value_takes_the_place_of_nothing_later(void **state)
+{
+    (void)state;
+    struct service s;
+    static struct peer p;
+    begin(&s, NULL, LOOPS);
+    assert_int_equal(retain_keyed(s.ws, "keyed", "old"), BELL_OK);
+    open_ws(&p, &s);
+    peer_send_frame(&p, 1, BELL_LIT("w"));
+    expect(&p, "passing"); /* in the place of the value that came with the first subscription */
+    expect(&p, "old");
+    expect(&p, "w");
+    command(&p, "u keyed", NULL);
+    peer_send_frame(&p, 1, BELL_LIT("w+"));
+    expect(&p, "passing");
+    expect(&p, "new"); /* in the place of the old one */
+    expect(&p, "w+");
+    peer_close(&p);
+    end(&s);
 }
 
 static void later_subscribers_get_the_last_value_on_every_loop(void **state)
@@ -422,6 +487,8 @@ static void all_loops_end_with_the_same_value(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_retained_value_keeps_its_key),
+        cmocka_unit_test(a_value_takes_the_place_of_nothing_later),
         cmocka_unit_test(later_subscribers_get_the_last_value_on_every_loop),
         cmocka_unit_test(order_holds_within_one_callback),
         cmocka_unit_test(what_is_cleared_is_not_told),

@@ -101,6 +101,8 @@ static void a_newer_program_that_asks_for_more_is_told(void **state)
     LATER(bell_guard_callbacks) guards = {{0}, 1};
     LATER(bell_ws_acceptance) terms = {{0}, 1};
     LATER(bell_ws_publish_options) publishing = {{0}, 1};
+    LATER(bell_ws_send_options) sending = {.added = 1};
+    LATER(bell_ws_topic_options) topic = {{0}, 1};
     LATER(bell_http_publish_options) route = {{0}, 1};
     struct bell_ws_server *ws = NULL;
     struct bell_http_server *http = NULL;
@@ -131,6 +133,11 @@ static void a_newer_program_that_asks_for_more_is_told(void **state)
     assert_int_equal(bell_ws_accept_later_sized(ws, 1, &terms.known, sizeof terms), BELL_ENOTSUP);
     assert_int_equal(bell_ws_publish_sized(ws, BELL_LIT("a"), BELL_TEXT, BELL_LIT("b"),
                                            &publishing.known, sizeof publishing),
+                     BELL_ENOTSUP);
+    assert_int_equal(
+        bell_ws_send_sized(ws, 1, BELL_TEXT, BELL_LIT("b"), &sending.known, sizeof sending),
+        BELL_ENOTSUP);
+    assert_int_equal(bell_ws_server_set_topic_sized(ws, BELL_LIT("a"), &topic.known, sizeof topic),
                      BELL_ENOTSUP);
     bell_ws_server_destroy(ws);
     assert_int_equal(bell_http_server_create(NULL, &http), BELL_OK);
