@@ -130,7 +130,8 @@ typedef struct {
     uint8_t level;                  /* 1 = fastest to 9 = smallest. Default 3 */
     uint8_t memory_level;           /* 1 to 9. Default 8 */
     size_t threshold_bytes; /* shorter messages are sent plain, and without takeover also those that
-                               would not become shorter. Default 256 */
+                               would not become shorter, or from 1 MiB on the first 64 KiB of which
+                               would not. Default 256 */
 } bell_ws_deflate_options;
 
 /*
@@ -180,7 +181,8 @@ typedef struct {
     uint32_t heartbeat_ms; /* a Ping after so much silence of the peer; 0 = never. Default 30,000 */
     uint32_t
         idle_timeout_ms; /* silence after which a peer counts as dead; 0 = never. Default 75,000 */
-    uint32_t close_timeout_ms; /* wait for the peer's Close after ours. Default 5,000 */
+    uint32_t close_timeout_ms; /* wait for the peer's Close after ours; up to four times as long
+                                  while what it has sent waits to be inflated. Default 5,000 */
     const char *const
         *subprotocols; /* (borrowed during create) in order of preference; RFC 6455 1.9 */
     size_t subprotocol_count;

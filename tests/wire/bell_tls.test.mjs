@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { Duplex } from "node:stream";
 import { after, afterEach, before, test } from "node:test";
 import { connect as connectTls } from "node:tls";
+import { constants, deflateRawSync, inflateRawSync } from "node:zlib";
 
 import {
     BINARY, CLOSE, closeFrame, closePayload, expectAlive, expectClose, expectFrame, frame, openWebSocket, PING, PONG, TEXT, upgradeRequest,
@@ -36,6 +37,25 @@ const shown = (...certificates) => certificates.flatMap(({ certFile, keyFile }) 
 
 function during(options, use) {
     return BellServer.during({ ...options, args: [...shown(main), ...(options.args ?? [])] }, use);
+}
+
+const MAX_MESSAGE = 1024 * 1024;
+const RSV1 = 4;
+
+/** A message of so many zeros behind its number, compressed to a thousandth (RFC 7692 section 7.2.1). */
+function bomb(number, size = MAX_MESSAGE) {
+    const message = Buffer.alloc(size);
+    message[0] = number;
+    return frame(BINARY, deflateRawSync(message, { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, -4), { rsv: RSV1 });
+}
+
+/** The echo of a bomb. */
+async function expectBomb(ws, number) {
+    const got = await ws.frame();
+    assert.deepEqual({ fin: got.fin, rsv: got.rsv, opcode: got.opcode }, { fin: true, rsv: RSV1, opcode: BINARY });
+    const tail = Buffer.from([0, 0, 0xff, 0xff]);
+    const message = inflateRawSync(Buffer.concat([got.payload, tail]), { finishFlush: constants.Z_SYNC_FLUSH });
+    assert.deepEqual([message[0], message.length], [number, MAX_MESSAGE]);
 }
 
 const only = (version) => ({ ca: main.cert, minVersion: version, maxVersion: version });
@@ -114,6 +134,28 @@ for (const version of VERSIONS) {
             await expectFrame(ws, TEXT, "one by one");
             ws.write(closeFrame(1000));
             await expectClose(ws, 1000);
+        });
+    });
+
+    // A turn inflates so much and no more: what TLS has opened by then stands in line.
+    test(`${version}: bombs of permessage-deflate come back in order, and one too large is closed with 1009`, async () => {
+        await during({ args: ["--deflate", "--max-message", String(MAX_MESSAGE), "--threads", "1"] }, async (server) => {
+            const open = () => openWebSocket(server, {
+                tls: only(version), fields: { "Sec-WebSocket-Extensions": "permessage-deflate" },
+            });
+            const [first, second, other] = [await open(), await open(), await open()];
+            const count = 40;
+            const bombs = Array.from({ length: count }, (_, i) => bomb(i));
+            first.write(Buffer.concat([...bombs, frame(TEXT, "last")]));
+            second.write(Buffer.concat([...bombs, bomb(count, MAX_MESSAGE + 1), bomb(count), frame(TEXT, "too late")]));
+            await expectAlive(other);
+            for (let i = 0; i < count; i++) {
+                await expectBomb(first, i);
+                await expectBomb(second, i);
+            }
+            await expectFrame(first, TEXT, "last");
+            await expectClose(second, 1009);
+            await expectAlive(first);
         });
     });
 

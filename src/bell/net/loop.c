@@ -150,9 +150,10 @@ static bell_status next_turn(struct bell_loop *loop)
 {
     uint64_t now_ns = bell_clock_now_ns();
     count_turn(loop, now_ns - loop->awake_ns);
-    int timeout_ms = loop->dirty != NULL || loop->handshake != NULL || loop->has_mail
-                         ? 0
-                         : bell_timer_wheel_timeout_ms(&loop->timers, now_ns / NS_PER_MS);
+    int timeout_ms =
+        loop->dirty != NULL || loop->handshake != NULL || loop->has_mail || loop->is_behind
+            ? 0
+            : bell_timer_wheel_timeout_ms(&loop->timers, now_ns / NS_PER_MS);
     if (loop->spin_us == 0 || timeout_ms == 0) {
         return bell_io_turn(loop->io, timeout_ms);
     }

@@ -48,8 +48,8 @@ typedef struct {
     void (*on_time)(struct bell_timer *timer, uint64_t now_ms, void *user);
     /* Once per turn in which the loop was woken, before mails are delivered. */
     void (*on_wake)(void *user);
-    /* What was put off must be queued: what the turn has queued is sent next. May be called more
-     * than once in a turn. */
+    /* What was put off must be done or queued: what the turn has queued is sent next. May be called
+     * more than once in a turn. */
     void (*on_settle)(void *user);
     /* First and last thing the thread does. */
     void (*on_start)(void *user);
@@ -69,6 +69,7 @@ struct bell_loop {
     struct bell_tls_wait *handshake; /* (borrowed) last of a ring of those that wait for a turn */
     uint32_t handshake_steps;        /* taken in this turn */
     bool has_mail;                   /* that was put off for the next turn, which begins at once */
+    bool is_behind; /* set by the owner: it has put off work, and the next turn begins at once */
     bell_loop_events events;
     void *user;
     pthread_t thread;

@@ -205,6 +205,7 @@ static void on_time(struct bell_timer *timer, uint64_t now_ms, void *user)
 
 static void on_settle(void *user)
 {
+    bell_ws_rest_go_on(user);
     bell_server_loop_settle(user);
 }
 

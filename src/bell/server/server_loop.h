@@ -16,6 +16,7 @@
 #include "bell/server/connection.h"
 #include "bell/server/drain.h"
 #include "bell/server/ws_batch.h"
+#include "bell/server/ws_rest.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -60,6 +61,7 @@ struct bell_server_loop {
     bool is_draining;
     struct bell_http_date_cache date;
     struct bell_ws_batch batch;
+    struct bell_ws_rest_line rests;
 };
 
 /* Whose connection it is. */

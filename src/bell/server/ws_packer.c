@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "bell/net/blob.h"
 #include "bell/server/connection.h"
+#include "bell/server/ws_rest.h"
 #include "bell/server/ws_server_internal.h"
 #include "bell/ws/encoder.h"
 
@@ -42,6 +43,7 @@ void bell_ws_extra_destroy(struct bell_ws_extra *extra)
     if (extra != NULL) {
         bell_ws_inflater_destroy(extra->inflater);
         bell_ws_deflater_destroy(extra->deflater);
+        bell_ws_rest_destroy(extra->rest);
         bell_mem_free(extra);
     }
 }
@@ -110,13 +112,30 @@ static struct bell_ws_deflater *deflater_at(struct bell_ws_packer *p, size_t ind
     return p->deflaters[index];
 }
 
-/* Only what becomes shorter is worth it: there is no more room than that. */
+/* There is no more room than that. */
+static bool becomes_shorter(struct bell_ws_packer *p, struct bell_ws_deflater *d,
+                            bell_slice message)
+{
+    p->out.max_bytes = message.n + TAIL_BYTES;
+    return bell_ws_deflater_run(d, message, false, &p->out) == BELL_OK && p->out.n < message.n;
+}
+
+/* Only what becomes shorter is worth it. Of a long message the beginning is tried first: pictures,
+ * films and archives are known by it, and to find out by the whole holds the loop for long. */
 static bool pack_fresh(struct bell_ws_packer *p, size_t index, bell_slice message)
 {
     struct bell_ws_deflater *d = deflater_at(p, index);
-    p->out.max_bytes = message.n + TAIL_BYTES;
-    return d != NULL && bell_ws_deflater_run(d, message, false, &p->out) == BELL_OK &&
-           p->out.n < message.n;
+    if (d == NULL) {
+        return false;
+    }
+    if (message.n >= BELL_WS_PACKER_LONG_BYTES) {
+        bool pays = becomes_shorter(p, d, bell_slice_make(message.p, BELL_WS_PACKER_TRIED_BYTES));
+        bell_buf_clear(&p->out);
+        if (!pays) {
+            return false;
+        }
+    }
+    return becomes_shorter(p, d, message);
 }
 
 /* Sent even when it is longer: the next message may refer to it. */

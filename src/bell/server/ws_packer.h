@@ -29,12 +29,16 @@
 
 struct bell_blob;
 struct bell_connection;
+struct bell_ws_rest;
 
 /* Sizes of windows that we deflate with: zlib has none of 8 bits (bell/ws/deflate.h). */
 enum {
     BELL_WS_PACKER_MIN_BITS = 9,
     BELL_WS_PACKER_SIZES = BELL_WS_MAX_WINDOW_BITS - BELL_WS_PACKER_MIN_BITS + 1,
 };
+
+/* A message as long as that is compressed only when its beginning becomes shorter by it. */
+enum { BELL_WS_PACKER_LONG_BYTES = 1024 * 1024, BELL_WS_PACKER_TRIED_BYTES = 64 * 1024 };
 
 /* What one loop has for one WebSocket server. */
 struct bell_ws_packer {
@@ -47,11 +51,12 @@ struct bell_ws_packer {
     atomic_uint_fast64_t deflated; /* messages compressed so far; any thread may read it */
 };
 
-/* What few connections have: windows of their own, for context takeover, and a queue of their own
- * kind. */
+/* What few connections have: windows of their own, for context takeover, a queue of their own kind,
+ * and input that waits. */
 struct bell_ws_extra {
     struct bell_ws_inflater *inflater; /* (owned) NULL unless the client keeps its context */
     struct bell_ws_deflater *deflater; /* (owned) NULL unless we do */
+    struct bell_ws_rest *rest;         /* (owned) NULL unless something waits to be looked at */
     bool has_queue;
     bell_ws_queue_options queue; /* complete: no field is 0 */
 };

@@ -6,6 +6,7 @@
 #include "bell/server/guard_internal.h"
 #include "bell/server/metrics_internal.h"
 #include "bell/server/server_loop.h"
+#include "bell/server/ws_rest.h"
 #include "bell/server/ws_server_internal.h"
 #include "bell/ws/close_code.h"
 #include "bell/ws/encoder.h"
@@ -473,6 +474,21 @@ static void session_fail(struct bell_connection *c, bell_status why, uint16_t co
     session_end(c, &event, !was_told);
 }
 
+/* When the peer's Close frame is late, whatever it was that held it up. */
+static uint64_t patience_end(const struct bell_connection *c)
+{
+    return bell_connection_time(c, c->u.ws.asked_ms) +
+           (uint64_t)BELL_WS_CLOSE_PATIENCE * c->u.ws.server->options.close_timeout_ms;
+}
+
+/* For the peer's Close frame. */
+static void answer_wait(struct bell_connection *c)
+{
+    uint64_t due_ms = c->stream.loop->now_ms + c->u.ws.server->options.close_timeout_ms;
+    uint64_t end_ms = patience_end(c);
+    bell_connection_set_deadline(c, due_ms < end_ms ? due_ms : end_ms);
+}
+
 bell_status bell_ws_session_close(struct bell_connection *c, uint16_t code, bell_slice reason,
                                   bell_close_origin origin)
 {
@@ -490,11 +506,12 @@ bell_status bell_ws_session_close(struct bell_connection *c, uint16_t code, bell
     }
     ws->state = BELL_WS_CLOSING;
     ws->closer = (uint8_t)origin;
+    ws->asked_ms = (uint32_t)c->stream.loop->now_ms;
     if (ws->is_above_mark) {
         ws->is_above_mark = false;
-        bell_stream_receive(&c->stream, true); /* the answer must be seen */
+        bell_ws_rest_read_on(c); /* the answer must be seen */
     }
-    bell_connection_set_deadline(c, c->stream.loop->now_ms + ws->server->options.close_timeout_ms);
+    answer_wait(c);
     return BELL_OK;
 }
 
@@ -562,14 +579,19 @@ static bool on_deflated(bell_message_type type, bell_slice payload, void *user)
     if (c->u.ws.state != BELL_WS_OPEN) {
         return true; /* as in on_message; there will be no later one that refers to it */
     }
+    struct bell_server_loop *home = bell_server_loop_of(c);
     bell_status st = bell_ws_packer_lend(packer, c, type, payload, &data);
+    bell_ws_rest_count(home,
+                       payload.n + (st == BELL_OK       ? data.n
+                                    : st == BELL_ELIMIT ? c->u.ws.server->options.max_message_bytes
+                                                        : 0));
     if (st != BELL_OK) {
         session_fail(c, st, inflate_close_code(st));
         return false;
     }
     bool goes_on = on_message(type, data, c);
     bell_ws_packer_take_back(packer);
-    return goes_on;
+    return goes_on && bell_ws_rest_has_budget(home);
 }
 
 static bool on_ping(bell_slice payload, void *user)
@@ -611,7 +633,14 @@ static bool on_close(uint16_t code, bell_slice reason, void *user)
     return false;
 }
 
-void bell_ws_session_on_receive(struct bell_connection *c, char *bytes, size_t n)
+static void rest_put(struct bell_connection *c, bell_slice bytes)
+{
+    if (bell_ws_rest_put(c, bytes) != BELL_OK) {
+        session_fail(c, BELL_ENOMEM, BELL_WS_CLOSE_INTERNAL_ERROR);
+    }
+}
+
+void bell_ws_session_feed(struct bell_connection *c, char *bytes, size_t n)
 {
     static const bell_ws_events EVENTS = {
         .on_message = on_message,
@@ -621,17 +650,39 @@ void bell_ws_session_on_receive(struct bell_connection *c, char *bytes, size_t n
         .on_deflated = on_deflated,
     };
     bell_ws_input in = {bytes, n};
-    bell_status st =
-        bell_ws_assembler_feed(&c->u.ws.assembler, &in, &c->u.ws.server->limits, &EVENTS, c);
-    if (st == BELL_OK || st == BELL_ECLOSED) {
-        return;
+    bell_status st;
+    do {
+        st = bell_ws_assembler_feed(&c->u.ws.assembler, &in, &c->u.ws.server->limits, &EVENTS, c);
+        if (st != BELL_ECLOSED || !is_alive(c)) {
+            break;
+        }
+    } while (bell_ws_rest_may_feed(bell_server_loop_of(c), in.n)); /* only a few bytes are left */
+    if (st != BELL_OK && st != BELL_ECLOSED) {
+        session_fail(c, st, bell_ws_assembler_close_code(&c->u.ws.assembler));
+    } else if (st == BELL_ECLOSED && is_alive(c) && in.n > 0) {
+        rest_put(c, bell_slice_make(in.p, in.n));
     }
-    session_fail(c, st, bell_ws_assembler_close_code(&c->u.ws.assembler));
+}
+
+void bell_ws_session_on_receive(struct bell_connection *c, char *bytes, size_t n)
+{
+    bool must_wait =
+        bell_ws_rest_of(c) != NULL || /* TLS tells all of a receive that was under way */
+        (c->u.ws.deflate.server_bits != 0 && !bell_ws_rest_may_feed(bell_server_loop_of(c), n));
+    if (must_wait) {
+        rest_put(c, bell_slice_make(bytes, n));
+    } else {
+        bell_ws_session_feed(c, bytes, n);
+    }
 }
 
 void bell_ws_session_on_end(struct bell_connection *c, bell_status why)
 {
     bell_close_event event = {.origin = closer_of(&c->u.ws), .code = BELL_WS_CLOSE_ABNORMAL};
+    if (why == BELL_OK && bell_ws_rest_of(c) != NULL) {
+        bell_ws_rest_of(c)->has_end = true; /* that comes first */
+        return;
+    }
     if (why != BELL_OK && why != BELL_ECLOSED) {
         event.origin = BELL_CLOSED_BY_ENGINE; /* the socket has failed */
         event.why = why;
@@ -657,7 +708,7 @@ void bell_ws_session_on_sent(struct bell_connection *c)
         return;
     }
     ws->is_above_mark = false;
-    bell_stream_receive(&c->stream, true);
+    bell_ws_rest_read_on(c);
     if (is_alive(c) && ws->state == BELL_WS_OPEN && ws->server->component.on_drain != NULL) {
         ws->server->component.on_drain(ws->server, bell_connection_handle(c),
                                        ws->server->component.user);
@@ -675,9 +726,9 @@ static uint64_t next_deadline(const struct bell_connection *c)
         at_ms = bell_connection_active_ms(c) + o->idle_timeout_ms;
     }
     if (o->heartbeat_ms > 0) {
-        uint64_t pinged_ms = bell_connection_time(c, c->u.ws.ping_ms);
+        uint64_t asked_ms = bell_connection_time(c, c->u.ws.asked_ms);
         uint64_t active_ms = bell_connection_active_ms(c);
-        uint64_t ping_at_ms = (pinged_ms > active_ms ? pinged_ms : active_ms) + o->heartbeat_ms;
+        uint64_t ping_at_ms = (asked_ms > active_ms ? asked_ms : active_ms) + o->heartbeat_ms;
         at_ms = at_ms == 0 || ping_at_ms < at_ms ? ping_at_ms : at_ms;
     }
     return at_ms;
@@ -697,7 +748,7 @@ static void keep_alive(struct bell_connection *c, uint64_t now_ms)
     }
     if (next_deadline(c) <= now_ms) {
         bell_server_loop_settle(bell_server_loop_of(c));
-        c->u.ws.ping_ms = (uint32_t)now_ms;
+        c->u.ws.asked_ms = (uint32_t)now_ms;
         bell_status st = ping_send(c);
         (void)st; /* without memory the next beat tries again */
     }
@@ -706,15 +757,32 @@ static void keep_alive(struct bell_connection *c, uint64_t now_ms)
     }
 }
 
+void bell_ws_session_excuse(struct bell_connection *c)
+{
+    if (c->u.ws.state == BELL_WS_CLOSING) {
+        answer_wait(c);
+    } else {
+        bell_connection_touch(c);
+    }
+}
+
 void bell_ws_session_on_time(struct bell_connection *c, uint64_t now_ms)
 {
+    const struct bell_ws_rest *rest = bell_ws_rest_of(c);
+    bool stands_in_line = rest != NULL && rest->is_in_line;
+    if (stands_in_line) {
+        bell_ws_session_excuse(c);
+    }
     switch ((enum bell_ws_state)c->u.ws.state) {
     case BELL_WS_OPEN:
         keep_alive(c, now_ms);
         break;
     case BELL_WS_CLOSING:
-        /* The peer has not answered our Close frame in time (section 7.1.1). */
-        session_drop(c, closer_of(&c->u.ws), BELL_ETIMEOUT);
+        /* What stands in line may be the answer. */
+        if (!stands_in_line || now_ms >= patience_end(c)) {
+            /* The peer has not answered our Close frame in time (section 7.1.1). */
+            session_drop(c, closer_of(&c->u.ws), BELL_ETIMEOUT);
+        }
         break;
     case BELL_WS_DOOMED:
         session_fail(c, (bell_status)c->u.ws.doom,
@@ -738,7 +806,7 @@ void bell_ws_session_begin(struct bell_connection *c, struct bell_ws_server *ser
     c->subprotocol = subprotocol;
     ws->deflate = deflate;
     ws->state = BELL_WS_OPEN;
-    ws->ping_ms = (uint32_t)c->stream.loop->now_ms;
+    ws->asked_ms = (uint32_t)c->stream.loop->now_ms;
     bell_out_queue_keep(&c->stream.out);
     bell_ws_assembler_init(&ws->assembler, server->is_client ? BELL_WS_CLIENT : BELL_WS_SERVER);
     if (deflate.server_bits != 0) {

@@ -36,7 +36,8 @@ struct bell_ws_session {
     struct bell_ws_assembler assembler;
     struct bell_topic_list topics;
     struct bell_ws_extra *extra;   /* (owned) NULL until something of it is used */
-    uint32_t ping_ms;              /* when the last Ping of ours went out, or the session began */
+    uint32_t asked_ms;             /* when our last Ping went out, or the session began; CLOSING:
+                                      when our Close frame was queued. Lower half of the time */
     bell_ws_deflate_terms deflate; /* what was agreed on about compression, as if we were the
                                       server: a client's are mirrored */
     union {
@@ -55,9 +56,17 @@ void bell_ws_session_begin(struct bell_connection *c, struct bell_ws_server *ser
                            uint8_t subprotocol, bell_ws_deflate_terms deflate,
                            const struct bell_http_request *request);
 void bell_ws_session_on_receive(struct bell_connection *c, char *bytes, size_t n);
+/* Looks at bytes, which may be changed, as far as the loop's budget allows; what is left becomes a
+ * rest (ws_rest.h). */
+void bell_ws_session_feed(struct bell_connection *c, char *bytes, size_t n);
 void bell_ws_session_on_end(struct bell_connection *c, bell_status why);
 void bell_ws_session_on_sent(struct bell_connection *c);
 void bell_ws_session_on_time(struct bell_connection *c, uint64_t now_ms);
+/* The peer was silent because we did not read, so his time begins anew: to give a sign of life, or
+ * to answer our Close frame, though for that he has no more than so many close_timeout_ms in all:
+ * who goes on sending while others use up the budget must not stay for ever. */
+enum { BELL_WS_CLOSE_PATIENCE = 4 };
+void bell_ws_session_excuse(struct bell_connection *c);
 /* The server is stopping: Close 1001. */
 void bell_ws_session_drain(struct bell_connection *c);
 /* Tells on_close, NULL = the server stops, and frees what the session holds. What is DONE stays so.

@@ -5,6 +5,8 @@
 #include "base/buf.h"
 #include "base/compiler.h"
 #include "base/mem.h"
+#include "bell/net/blob.h"
+#include "bell/server/connection.h"
 #include "bell/server/ws_server_internal.h"
 #include "bell/ws/deflate.h"
 #include "peer.h"
@@ -355,6 +357,48 @@ static void sends_plain_what_does_not_become_shorter(void **state)
         client_finish(&c);
         service_finish(&s);
     }
+}
+
+/* Noise of so many bytes, and zeros behind it. */
+static bool is_packed(size_t noise_bytes, size_t size)
+{
+    static char message[2 * BELL_WS_PACKER_LONG_BYTES];
+    struct bell_ws_packer packer;
+    struct bell_connection c = {.u.ws.deflate.server_bits = 15};
+    bell_ws_options o = enabled();
+    uint32_t seed = 1;
+    memset(message, 0, sizeof message);
+    for (size_t i = 0; i < noise_bytes; i++) {
+        seed = seed * 1664525u + 1013904223u;
+        message[i] = (char)(seed >> 24);
+    }
+    bell_ws_packer_init(&packer, &o);
+    struct bell_ws_variants *variants = bell_ws_variants_create();
+    struct bell_blob *plain =
+        bell_ws_frame_create(BELL_WS_BINARY, bell_slice_make(message, size), false, NULL);
+    assert_non_null(variants);
+    assert_non_null(plain);
+    const struct bell_blob *chosen = bell_ws_variants_choose(variants, &packer, &c, plain);
+    bool is_twin = chosen != plain;
+    assert_true(!is_twin || chosen->size < plain->size);
+    bell_ws_variants_unref(variants);
+    bell_blob_unref(plain);
+    bell_ws_packer_finish(&packer);
+    assert_int_equal(bell_mem_live(), 0);
+    return is_twin;
+}
+
+static void a_long_message_is_judged_by_its_beginning(void **state)
+{
+    enum { LONG = BELL_WS_PACKER_LONG_BYTES, TRIED = BELL_WS_PACKER_TRIED_BYTES };
+    (void)state;
+    assert_true(is_packed(TRIED, LONG - 1)); /* which is not long yet */
+    assert_false(is_packed(TRIED, LONG));
+    assert_false(is_packed(TRIED, LONG + 1));
+    assert_true(is_packed(TRIED - 1000, LONG));
+    assert_true(is_packed(0, LONG));
+    assert_false(is_packed(LONG, LONG));
+    assert_false(is_packed(LONG - 1, LONG - 1));
 }
 
 static void control_frames_are_never_compressed(void **state)
@@ -722,6 +766,7 @@ int main(void)
         cmocka_unit_test(refuses_numbers_out_of_range),
         cmocka_unit_test(compresses_from_the_threshold_on),
         cmocka_unit_test(sends_plain_what_does_not_become_shorter),
+        cmocka_unit_test(a_long_message_is_judged_by_its_beginning),
         cmocka_unit_test(control_frames_are_never_compressed),
         cmocka_unit_test(keeps_windows_when_both_want_it),
         cmocka_unit_test(the_limit_is_that_of_the_inflated_message),
