@@ -14,15 +14,30 @@ void bell_buf_init(struct bell_buf *b, size_t max_bytes)
     *b = (struct bell_buf){.max_bytes = max_bytes};
 }
 
-void bell_buf_finish(struct bell_buf *b)
+/* What is in use begins where the memory does. */
+static void move_to_front(struct bell_buf *b)
 {
-    bell_mem_free(b->p);
-    bell_buf_init(b, b->max_bytes);
+    if (b->consumed > 0) {
+        char *front = b->p - b->consumed;
+        if (b->n > 0) {
+            memmove(front, b->p, b->n);
+        }
+        b->p = front;
+        b->consumed = 0;
+    }
 }
 
 void bell_buf_clear(struct bell_buf *b)
 {
     b->n = 0;
+    move_to_front(b);
+}
+
+void bell_buf_finish(struct bell_buf *b)
+{
+    bell_buf_clear(b);
+    bell_mem_free(b->p);
+    bell_buf_init(b, b->max_bytes);
 }
 
 bell_status bell_buf_reserve(struct bell_buf *b, size_t size_bytes)
@@ -31,6 +46,10 @@ bell_status bell_buf_reserve(struct bell_buf *b, size_t size_bytes)
     if (!bell_size_add(b->n, size_bytes, &need) || need > b->max_bytes) {
         return BELL_ELIMIT;
     }
+    if (need <= b->capacity - b->consumed) {
+        return BELL_OK;
+    }
+    move_to_front(b);
     if (need <= b->capacity) {
         return BELL_OK;
     }
@@ -90,9 +109,14 @@ bell_status bell_buf_printf(struct bell_buf *b, const char *fmt, ...)
 void bell_buf_consume(struct bell_buf *b, size_t count)
 {
     assert(count <= b->n);
+    if (count == 0) {
+        return;
+    }
+    b->p += count;
     b->n -= count;
-    if (b->n > 0 && count > 0) {
-        memmove(b->p, b->p + count, b->n);
+    b->consumed += count;
+    if (b->n == 0) {
+        move_to_front(b);
     }
 }
 

@@ -13,8 +13,9 @@
 #include <stddef.h>
 
 struct bell_buf {
-    char *p;          /* (owned) NULL while empty and never used */
+    char *p;          /* the first byte in use; NULL while empty and never used */
     size_t n;         /* bytes in use */
+    size_t consumed;  /* bytes in front of p; what is allocated (owned) begins with them */
     size_t capacity;  /* bytes allocated */
     size_t max_bytes; /* n never exceeds this */
 };
@@ -31,7 +32,8 @@ BELL_NODISCARD bell_status bell_buf_printf(struct bell_buf *b, const char *fmt, 
     BELL_PRINTF(2, 3);
 /* Room for at least size_bytes after n; write there, then add to n. */
 BELL_NODISCARD bell_status bell_buf_reserve(struct bell_buf *b, size_t size_bytes);
-/* Removes the first count bytes (count <= n). */
+/* Removes the first count bytes (count <= n). Moves none: the next that finds no room behind them
+ * does. */
 void bell_buf_consume(struct bell_buf *b, size_t count);
 /* Valid until the next change. */
 bell_slice bell_buf_slice(const struct bell_buf *b);

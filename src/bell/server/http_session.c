@@ -422,6 +422,26 @@ static bell_status read_head(struct bell_connection *c)
     return st == BELL_OK ? head_complete(c) : st;
 }
 
+/*
+ * What lies between the head and the rest has been read. The shorter of both moves: requests that
+ * are many wait behind one that is small.
+ */
+static void close_gap(struct bell_http_session *s, size_t rest_bytes)
+{
+    size_t gap_bytes = s->in.n - s->head_bytes - rest_bytes;
+    if (gap_bytes == 0) {
+        return;
+    }
+    if (rest_bytes > s->head_bytes) {
+        memmove(s->in.p + gap_bytes, s->in.p, s->head_bytes);
+        bell_buf_consume(&s->in, gap_bytes);
+        return;
+    }
+    char *behind = s->in.p + s->head_bytes;
+    memmove(behind, behind + gap_bytes, rest_bytes);
+    s->in.n -= gap_bytes;
+}
+
 /* Moves what has come of the body to its own buffer, and leaves what follows it behind the head. */
 static bell_status read_body(struct bell_connection *c)
 {
@@ -435,10 +455,7 @@ static bell_status read_body(struct bell_connection *c)
             break;
         }
     }
-    if (rest.n > 0) {
-        memmove(s->in.p + s->head_bytes, rest.p, rest.n);
-    }
-    s->in.n = s->head_bytes + rest.n;
+    close_gap(s, rest.n);
     if (st == BELL_EPROTO) {
         bell_http_session_refuse(c, s->body_reader.refusal);
         return BELL_ECLOSED;

@@ -204,6 +204,43 @@ static void answers_come_in_the_order_of_the_requests(void **state)
     stop();
 }
 
+/* Bodies shorter and longer than what waits behind them, whole and in chunks. */
+static void bodies_of_a_long_pipeline_stay_apart(void **state)
+{
+    (void)state;
+    enum { REQUESTS = 300 };
+    static struct peer p;
+    static char said[64];
+    struct bell_buf all;
+    bell_buf_init(&all, 1 << 20);
+    start(NULL);
+    peer_connect(&p, port);
+    for (int i = 0; i < REQUESTS; i++) {
+        int n = i % 7 == 0 ? 40 : i % 7;
+        assert_int_equal(i % 3 == 0 ? bell_buf_printf(&all,
+                                                      "POST /echo HTTP/1.1\r\nHost: a\r\n"
+                                                      "Transfer-Encoding: chunked\r\n\r\n"
+                                                      "1\r\nc\r\n%x\r\n%0*d\r\n0\r\n\r\n",
+                                                      (unsigned)(n + 3), n + 3, i)
+                                    : bell_buf_printf(&all,
+                                                      "POST /echo HTTP/1.1\r\nHost: a\r\n"
+                                                      "Content-Length: %d\r\n\r\nl%0*d",
+                                                      n + 4, n + 3, i),
+                         BELL_OK);
+    }
+    peer_send(&p, bell_buf_slice(&all));
+    for (int i = 0; i < REQUESTS; i++) {
+        char body[64];
+        int n = i % 7 == 0 ? 40 : i % 7;
+        assert_int_equal(read_answer(&p, body, sizeof body), 200);
+        (void)snprintf(said, sizeof said, "%c%0*d", i % 3 == 0 ? 'c' : 'l', n + 3, i);
+        assert_string_equal(body, said);
+    }
+    bell_buf_finish(&all);
+    peer_close(&p);
+    stop();
+}
+
 static void a_late_answer_to_a_peer_that_left_is_no_error(void **state)
 {
     (void)state;
@@ -394,6 +431,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_handler_sees_the_request),
         cmocka_unit_test(answers_come_in_the_order_of_the_requests),
+        cmocka_unit_test(bodies_of_a_long_pipeline_stay_apart),
         cmocka_unit_test(a_late_answer_to_a_peer_that_left_is_no_error),
         cmocka_unit_test(a_late_answer_may_have_as_many_fields_as_any),
         cmocka_unit_test(a_client_that_has_ended_its_half_gets_all_its_answers),
