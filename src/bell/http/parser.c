@@ -267,16 +267,6 @@ static uint16_t parser_value(struct bell_http_parser *p, struct parser_input in)
     return 0;
 }
 
-static uint16_t parser_target(struct bell_http_parser *p, struct parser_input in)
-{
-    uint32_t max_bytes = p->limits->max_target_bytes;
-    if (max_bytes == 0 || max_bytes > p->limits->max_head_bytes) {
-        max_bytes = p->limits->max_head_bytes;
-    }
-    return parser_request_word(p, in, BELL_HTTP_VCHAR, max_bytes, URI_TOO_LONG, &p->target,
-                               PARSER_VERSION);
-}
-
 static uint16_t parser_step(struct bell_http_parser *p, struct parser_input in)
 {
     switch ((enum parser_state)p->state) {
@@ -288,7 +278,8 @@ static uint16_t parser_step(struct bell_http_parser *p, struct parser_input in)
         return parser_request_word(p, in, BELL_HTTP_TCHAR, BELL_HTTP_MAX_METHOD_BYTES,
                                    NOT_IMPLEMENTED, &p->method, PARSER_TARGET);
     case PARSER_TARGET:
-        return parser_target(p, in);
+        return parser_request_word(p, in, BELL_HTTP_VCHAR, p->limits->max_head_bytes, URI_TOO_LONG,
+                                   &p->target, PARSER_VERSION);
     case PARSER_VERSION:
         return parser_version(p, in);
     case PARSER_STATUS:

@@ -22,9 +22,8 @@
 #define BELL_HTTP_MAX_METHOD_BYTES 32
 
 typedef struct {
-    uint32_t max_head_bytes;   /* with the empty line; above: 431, in the target 414 */
-    uint32_t max_target_bytes; /* above: 414; 0 = only max_head_bytes holds */
-    uint32_t max_field_count;  /* above: 431 */
+    uint32_t max_head_bytes;  /* with the empty line; above: 431, in the target 414 */
+    uint32_t max_field_count; /* above: 431 */
 } bell_http_parser_limits;
 
 struct bell_http_parser {

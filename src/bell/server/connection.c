@@ -156,7 +156,7 @@ static void on_closed(struct bell_stream *s)
     struct bell_server_loop *home = bell_server_loop_of(c);
     bell_timer_cancel(&home->loop.timers, &c->timer);
     if (c->phase == BELL_CONNECTION_HTTP) {
-        bell_http_session_destroy(c->u.http);
+        bell_http_session_destroy(home, c->u.http);
     }
     assert(c->phase != BELL_CONNECTION_WEBSOCKET && c->phase != BELL_CONNECTION_PREAMBLE &&
            c->phase != BELL_CONNECTION_CONNECTING);
@@ -284,7 +284,7 @@ struct bell_connection *bell_connection_open_client(struct bell_server_loop *hom
 static void leave_phase(struct bell_connection *c)
 {
     if (c->phase == BELL_CONNECTION_HTTP) {
-        bell_http_session_destroy(c->u.http);
+        bell_http_session_destroy(bell_server_loop_of(c), c->u.http);
         c->u.http = NULL;
     } else if (c->phase == BELL_CONNECTION_WEBSOCKET) {
         bell_ws_session_finish(c, NULL);

@@ -16,6 +16,8 @@ enum {
     PIPELINE_MAX_BYTES = 64 * 1024,
     /* Answers that wait to be sent; above, no further request is looked at. */
     ANSWERS_MAX_BYTES = 256 * 1024,
+    /* Of each of its bufs; a session that has grown larger is not kept as the spare one. */
+    SPARE_MAX_BYTES = 4 * 1024,
 };
 
 static void session_advance(struct bell_connection *c);
@@ -27,31 +29,73 @@ static struct bell_http_server *server_of(const struct bell_connection *c)
 
 /* ---- life ---- */
 
-static struct bell_http_session *session_create(const struct bell_http_server *http)
+static struct bell_http_session *session_alloc(const struct bell_http_server *http)
 {
     struct bell_http_session *s =
         bell_mem_alloc(sizeof *s + http->limits.max_field_count * sizeof(bell_http_head_field));
-    if (s == NULL) {
-        return NULL;
+    if (s != NULL) {
+        *s = (struct bell_http_session){0};
+        /* A head or what waits without a pause, and what comes with one receive. */
+        bell_buf_init(&s->in, http->options.max_head_bytes + (size_t)PIPELINE_MAX_BYTES +
+                                  BELL_STREAM_MAX_RECEIVE_BYTES);
+        bell_buf_init(&s->body, http->options.max_body_bytes);
+        bell_buf_init(&s->path, http->options.max_head_bytes);
     }
-    *s = (struct bell_http_session){0};
-    /* A head or what waits without a pause, and what comes with one receive. */
-    bell_buf_init(&s->in, http->options.max_head_bytes + (size_t)PIPELINE_MAX_BYTES +
-                              BELL_STREAM_MAX_RECEIVE_BYTES);
-    bell_buf_init(&s->body, http->options.max_body_bytes);
-    bell_http_parser_init(&s->parser, &http->limits, s->fields);
     return s;
 }
 
-void bell_http_session_destroy(struct bell_http_session *s)
+/* Most requests are over with the turn that brings them: one session serves them all. */
+static struct bell_http_session *session_create(struct bell_server_loop *home)
 {
+    const struct bell_http_server *http = home->server->http;
+    struct bell_http_session *s = home->spare_http;
+    home->spare_http = NULL;
+    if (s == NULL) {
+        s = session_alloc(http);
+    }
     if (s != NULL) {
-        if (s->file != NULL) {
-            bell_file_job_destroy(s->file);
-        }
-        bell_buf_finish(&s->in);
-        bell_buf_finish(&s->body);
-        bell_mem_free(s);
+        bell_http_parser_init(&s->parser, &http->limits, s->fields);
+    }
+    return s;
+}
+
+static void session_free(struct bell_http_session *s)
+{
+    bell_buf_finish(&s->in);
+    bell_buf_finish(&s->body);
+    bell_buf_finish(&s->path);
+    bell_mem_free(s);
+}
+
+static bool is_small(const struct bell_http_session *s)
+{
+    return s->in.capacity <= SPARE_MAX_BYTES && s->body.capacity <= SPARE_MAX_BYTES &&
+           s->path.capacity <= SPARE_MAX_BYTES;
+}
+
+void bell_http_session_destroy(struct bell_server_loop *home, struct bell_http_session *s)
+{
+    if (s == NULL) {
+        return;
+    }
+    if (s->file != NULL) {
+        bell_file_job_destroy(s->file);
+    }
+    if (home->spare_http != NULL || !is_small(s)) {
+        session_free(s);
+        return;
+    }
+    *s = (struct bell_http_session){.in = s->in, .body = s->body, .path = s->path};
+    bell_buf_clear(&s->in);
+    bell_buf_clear(&s->body);
+    home->spare_http = s;
+}
+
+void bell_http_session_finish(struct bell_server_loop *home)
+{
+    if (home->spare_http != NULL) {
+        session_free(home->spare_http);
+        home->spare_http = NULL;
     }
 }
 
@@ -223,7 +267,7 @@ static void request_done(struct bell_connection *c)
     s->is_head_request = false;
     if (s->in.n == 0) {
         bell_stream_receive(&c->stream, true);
-        bell_http_session_destroy(s);
+        bell_http_session_destroy(bell_server_loop_of(c), s);
         c->u.http = NULL;
         return;
     }
@@ -313,8 +357,7 @@ static bell_status route_request(struct bell_http_request *r)
     return bell_http_session_plain(r->c, 404, NULL, 0);
 }
 
-uint16_t bell_http_session_request(struct bell_connection *c, struct bell_http_request *out,
-                                   char **path_room)
+uint16_t bell_http_session_request(struct bell_connection *c, struct bell_http_request *out)
 {
     struct bell_http_session *s = c->u.http;
     const struct bell_io_server *io = bell_server_loop_of(c)->server;
@@ -322,20 +365,15 @@ uint16_t bell_http_session_request(struct bell_connection *c, struct bell_http_r
         .c = c, .server = server_of(c), .body = bell_buf_slice(&s->body)};
     out->head = bell_http_parser_head(&s->parser, s->in.p);
     bell_slice target = bell_http_head_target(&out->head);
-    *path_room = bell_mem_alloc(target.n);
-    if (*path_room == NULL) {
+    bell_buf_clear(&s->path);
+    if (bell_buf_reserve(&s->path, target.n) != BELL_OK) {
         return 503;
     }
     out->client = (bell_client){.address = c->peer, .is_secure = c->is_secure};
     bell_forwarded_read(&out->head, io->proxies, io->options.trusted_proxy_count, &out->client);
     (void)bell_address_format(&out->client.address, out->peer);
-    uint16_t refusal = bell_http_target_read(bell_http_head_method(&out->head), target, *path_room,
-                                             target.n, &out->target);
-    if (refusal != 0) {
-        bell_mem_free(*path_room);
-        *path_room = NULL;
-    }
-    return refusal;
+    return bell_http_target_read(bell_http_head_method(&out->head), target, s->path.p, target.n,
+                                 &out->target);
 }
 
 /* The upgrade is not decided yet: its time runs, and a peer that has gone does not wait for it. */
@@ -353,8 +391,7 @@ static bool dispatch(struct bell_connection *c)
 {
     struct bell_http_session *s = c->u.http;
     struct bell_http_request r;
-    char *path_room;
-    uint16_t refusal = bell_http_session_request(c, &r, &path_room);
+    uint16_t refusal = bell_http_session_request(c, &r);
     if (refusal != 0) {
         bell_http_session_refuse(c, refusal);
         return false;
@@ -366,12 +403,10 @@ static bool dispatch(struct bell_connection *c)
             if (bell_upgrade_try(&r)) {
                 upgrade_wait(c, ws);
             }
-            bell_mem_free(path_room);
             return false; /* a WebSocket now, ending, or waiting */
         }
     }
     bell_status st = route_request(&r);
-    bell_mem_free(path_room);
     if (c->phase != BELL_CONNECTION_HTTP) {
         return false;
     }
@@ -524,7 +559,7 @@ static void session_advance(struct bell_connection *c)
 void bell_http_session_on_receive(struct bell_connection *c, bell_slice bytes)
 {
     if (c->u.http == NULL) {
-        c->u.http = session_create(server_of(c));
+        c->u.http = session_create(bell_server_loop_of(c));
         if (c->u.http == NULL) {
             bell_connection_close(c);
             return;

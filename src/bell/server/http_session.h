@@ -31,8 +31,10 @@ void bell_http_session_on_sent(struct bell_connection *c);
 void bell_http_session_on_time(struct bell_connection *c, uint64_t now_ms);
 /* The server is stopping: idle connections close, the others after their answer. */
 void bell_http_session_drain(struct bell_connection *c);
-/* NULL is fine. */
-void bell_http_session_destroy(struct bell_http_session *s);
+/* Of a connection of home; NULL is fine. */
+void bell_http_session_destroy(struct bell_server_loop *home, struct bell_http_session *s);
+/* After the last connection: frees the session that home keeps for the next one. */
+void bell_http_session_finish(struct bell_server_loop *home);
 
 /* Queues the answer of the request whose handler is running. As bell_http_respond. */
 BELL_NODISCARD bell_status bell_http_session_queue(struct bell_connection *c,

@@ -23,6 +23,7 @@ enum bell_http_step { BELL_HTTP_STEP_HEAD, BELL_HTTP_STEP_BODY, BELL_HTTP_STEP_P
 struct bell_http_session {
     struct bell_buf in; /* the request's head, then bytes that are not looked at yet */
     struct bell_buf body;
+    struct bell_buf path; /* room for the decoded one of the request under way */
     struct bell_http_parser parser;
     struct bell_http_body body_reader;
     bell_http_framing framing;  /* its slices are stale once bytes have been added */
@@ -61,11 +62,10 @@ void bell_http_session_go_on(struct bell_connection *c);
 
 /*
  * The request under way, whose head is complete, for a while: its slices are good until bytes are
- * added. *path_room (owned by the caller) holds its path, NULL after a failure. 0, or the status to
- * refuse with.
+ * added or the session ends. 0, or the status to refuse with.
  */
 BELL_NODISCARD uint16_t bell_http_session_request(struct bell_connection *c,
-                                                  struct bell_http_request *out, char **path_room);
+                                                  struct bell_http_request *out);
 /* Answers with a line of text and ends the connection. */
 void bell_http_session_refuse(struct bell_connection *c, uint16_t status);
 

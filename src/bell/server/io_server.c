@@ -75,6 +75,7 @@ static void loops_finish(struct bell_io_server *io)
         bell_listeners_free(home);
         bell_loop_finish(&home->loop);
         bell_slab_finish(home);
+        bell_http_session_finish(home);
     }
     bell_mem_free(io->loops);
     io->loops = NULL;

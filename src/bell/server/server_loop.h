@@ -60,6 +60,7 @@ struct bell_server_loop {
     struct bell_server_counters counters;
     bool is_draining;
     struct bell_http_date_cache date;
+    struct bell_http_session *spare_http; /* (owned) for the next request; NULL = none */
     struct bell_ws_batch batch;
     struct bell_ws_rest_line rests;
 };

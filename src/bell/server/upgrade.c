@@ -1,6 +1,5 @@
 #include "bell/server/upgrade.h"
 
-#include "base/mem.h"
 #include "base/num.h"
 #include "base/versioned.h"
 #include "bell/http/text.h"
@@ -240,7 +239,7 @@ static void session_start(struct bell_http_request *r)
         } bytes = {.from = rest.p};
         bell_ws_session_on_receive(c, bytes.to, rest.n);
     }
-    bell_http_session_destroy(http);
+    bell_http_session_destroy(bell_server_loop_of(c), http);
     if (c->stream.has_peer_end && c->phase == BELL_CONNECTION_WEBSOCKET) {
         bell_ws_session_on_end(c, BELL_OK); /* HTTP was told already */
     }
@@ -306,8 +305,7 @@ bool bell_upgrade_finish(struct bell_connection *c, const bell_ws_acceptance *te
 {
     struct bell_ws_server *ws = c->u.http->upgrade;
     struct bell_http_request r;
-    char *path_room;
-    uint16_t refusal = bell_http_session_request(c, &r, &path_room);
+    uint16_t refusal = bell_http_session_request(c, &r);
     if (refusal != 0) {
         bell_http_session_refuse(c, refusal); /* for want of memory: all else was checked before */
         return false;
@@ -326,6 +324,5 @@ bool bell_upgrade_finish(struct bell_connection *c, const bell_ws_acceptance *te
             bell_http_session_refuse(c, st == BELL_ENOMEM ? 503 : 500);
         }
     }
-    bell_mem_free(path_room);
     return is_accepted;
 }

@@ -1,7 +1,6 @@
 #include "bell/ws/base64.h"
 
 #include <stdint.h>
-#include <string.h>
 
 static const char ALPHABET[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
 
@@ -27,8 +26,16 @@ void bell_ws_base64_encode(const void *bytes, size_t n, char *out)
 /* 0-63, or -1; padding has no value. */
 static int char_value(char c)
 {
-    const char *at = c == '\0' ? NULL : strchr(ALPHABET, c);
-    return at == NULL || at == ALPHABET + PADDING ? -1 : (int)(at - ALPHABET);
+    if (c >= 'a' && c <= 'z') {
+        return c - 'a' + 26;
+    }
+    if (c >= 'A' && c <= 'Z') {
+        return c - 'A';
+    }
+    if (c >= '0' && c <= '9') {
+        return c - '0' + 52;
+    }
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
 bool bell_ws_base64_is_of(bell_slice text, size_t n)

@@ -342,17 +342,6 @@ static void answers_414_when_the_target_fills_the_head(void **state)
     assert_stretched(&LIMITS, "GET /", "", 100, 414);
 }
 
-static void holds_the_target_limit(void **state)
-{
-    (void)state;
-    static const bell_http_parser_limits LIMITS = {
-        .max_head_bytes = 100, .max_target_bytes = 10, .max_field_count = 4};
-    const size_t around = sizeof "GET  HTTP/1.1\r\n\r\n" - 1;
-    assert_stretched(&LIMITS, "GET /", " HTTP/1.1\r\n\r\n", around + 9, COMPLETE);
-    assert_stretched(&LIMITS, "GET /", " HTTP/1.1\r\n\r\n", around + 10, COMPLETE);
-    assert_stretched(&LIMITS, "GET /", " HTTP/1.1\r\n\r\n", around + 11, 414);
-}
-
 static void holds_the_field_limit(void **state)
 {
     (void)state;
@@ -435,7 +424,6 @@ int main(void)
         cmocka_unit_test(reads_fields_strictly),
         cmocka_unit_test(holds_the_head_limit),
         cmocka_unit_test(answers_414_when_the_target_fills_the_head),
-        cmocka_unit_test(holds_the_target_limit),
         cmocka_unit_test(holds_the_field_limit),
         cmocka_unit_test(holds_the_method_limit),
         cmocka_unit_test(stops_at_the_end_of_the_head),

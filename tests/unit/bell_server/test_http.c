@@ -260,6 +260,42 @@ static void a_late_answer_to_a_peer_that_left_is_no_error(void **state)
     stop();
 }
 
+/* Answers a request whose head has so many bytes; how many blocks there are then. */
+static int64_t live_after(size_t head_bytes)
+{
+    static struct peer p;
+    static const char BEGIN[] = "GET /facts/1 HTTP/1.1\r\nHost: a\r\nX-Long: ";
+    static const char END[] = "\r\n\r\n";
+    char head[8192];
+    char body[64];
+    size_t filled = head_bytes - (sizeof END - 1);
+    assert_true(head_bytes <= sizeof head);
+    memset(head, 'a', filled);
+    memcpy(head, BEGIN, sizeof BEGIN - 1);
+    memcpy(head + filled, END, sizeof END - 1);
+    peer_connect(&p, port);
+    peer_send(&p, bell_slice_make(head, head_bytes));
+    assert_int_equal(read_answer(&p, body, sizeof body), 200);
+    int64_t live = bell_mem_live();
+    peer_close(&p);
+    return live;
+}
+
+/* For the next request; what a large one has needed is given back. */
+static void only_small_memory_is_kept(void **state)
+{
+    enum { MOST = 4096, BLOCKS = 3 /* the session, what has come in, the path */ };
+    (void)state;
+    start(NULL);
+    (void)live_after(100); /* what else there is from the first request on */
+    int64_t kept = live_after(100);
+    assert_int_equal(live_after(MOST - 1), kept);
+    assert_int_equal(live_after(MOST), kept);
+    assert_int_equal(live_after(MOST + 1), kept - BLOCKS);
+    assert_int_equal(live_after(MOST), kept);
+    stop();
+}
+
 static void a_late_answer_may_have_as_many_fields_as_any(void **state)
 {
     (void)state;
@@ -433,6 +469,7 @@ int main(void)
         cmocka_unit_test(answers_come_in_the_order_of_the_requests),
         cmocka_unit_test(bodies_of_a_long_pipeline_stay_apart),
         cmocka_unit_test(a_late_answer_to_a_peer_that_left_is_no_error),
+        cmocka_unit_test(only_small_memory_is_kept),
         cmocka_unit_test(a_late_answer_may_have_as_many_fields_as_any),
         cmocka_unit_test(a_client_that_has_ended_its_half_gets_all_its_answers),
         cmocka_unit_test(a_body_may_have_its_limit_and_no_byte_more),
