@@ -132,7 +132,12 @@ typedef struct {
     const char *cache_control;    /* of every answer; NULL = "no-cache" (keep, but ask each time) */
     const char *immutable_prefix; /* files whose path below the directory begins so get
                                      "public, max-age=31536000, immutable"; NULL = none */
-    const bell_http_field *fields; /* further header fields of every answer; copied */
+    const bell_http_field *fields; /* further header fields of a file's answers, 304
+                                      and 416 too, but not of 404 and 405; copied.
+                                      None that an answer has of its own: Cache-Control (see above),
+                                      ETag, Last-Modified, Accept-Ranges, Content-Type, -Length,
+                                      -Range and -Encoding, Date, Connection, Keep-Alive,
+                                      Transfer-Encoding. A Vary is added to ours */
     size_t field_count;
 } bell_http_static_options;
 
@@ -160,9 +165,10 @@ BELL_NODISCARD BELL_API bell_status bell_http_server_files_sized(
  * 9110 section 14), FILE.br and FILE.gz where the client takes them, HEAD. Never leaves the
  * directory, follows no link, serves no name that begins with a dot. Only before start. Paths no
  * route and no static prefix knows get 404. BELL_ENOTFOUND no such directory, BELL_EACCES,
- * BELL_EINVAL the prefix or a field, BELL_ELIMIT over 16 fields, BELL_EEXISTS, BELL_ENOMEM,
- * BELL_EIO (also: no descriptor is left), BELL_ESTATE after start, BELL_ENOTSUP an option that only
- * a later libbell knows.
+ * BELL_EINVAL the prefix, cache_control or a field, BELL_ELIMIT over 16 fields, or a head of over
+ * 14 KiB with them and cache_control (13 KiB of fields fit beside a short one), or no descriptor is
+ * left, BELL_EEXISTS, BELL_ENOMEM, BELL_EIO, BELL_ESTATE after start, BELL_ENOTSUP an option that
+ * only a later libbell knows.
  */
 BELL_NODISCARD static inline bell_status
 bell_http_server_static(struct bell_http_server *http, const char *prefix, const char *directory,

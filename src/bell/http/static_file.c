@@ -331,3 +331,15 @@ void bell_http_static_decide(const bell_http_head *head, const bell_http_static_
         answer_add_range(out, kind, file->size_bytes);
     }
 }
+
+bool bell_http_static_is_own_field(bell_slice name)
+{
+    static const char *const OWN[] = {"ETag",          "Last-Modified",    "Cache-Control",
+                                      "Accept-Ranges", "Content-Encoding", "Content-Range"};
+    for (size_t i = 0; i < sizeof OWN / sizeof OWN[0]; i++) {
+        if (bell_http_equal_nocase(name, bell_slice_from(OWN[i]))) {
+            return true;
+        }
+    }
+    return false;
+}

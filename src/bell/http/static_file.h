@@ -101,5 +101,8 @@ struct bell_http_static_answer {
  */
 void bell_http_static_decide(const bell_http_head *head, const bell_http_static_file *file,
                              int64_t now_s, struct bell_http_static_answer *out);
+/* Is it a field of answers that says one thing only, and that the call above decides? Vary is not:
+ * it is a list, which may stand in several fields (RFC 9110 section 5.3). */
+bool bell_http_static_is_own_field(bell_slice name);
 
 #endif

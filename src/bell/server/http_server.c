@@ -8,6 +8,7 @@
 #include "bell/server/connection.h"
 #include "bell/server/file_thread.h"
 #include "bell/server/http_server_internal.h"
+#include "bell/server/static_answer.h"
 #include "bell/server/io_server_internal.h"
 #include "bell/server/ws_server_internal.h"
 
@@ -247,9 +248,6 @@ static bell_status fields_copy(struct bell_http_static *s, const bell_http_field
     }
     for (; s->field_count < count; s->field_count++) {
         const bell_http_field *from = &fields[s->field_count];
-        if (!bell_http_is_token(from->name) || !bell_http_is_field_value(from->value)) {
-            return BELL_EINVAL;
-        }
         char *name = bell_mem_copy_text(from->name);
         char *value = bell_mem_copy_text(from->value);
         if (name == NULL || value == NULL) {
@@ -281,6 +279,9 @@ static bell_status static_create(const bell_http_static_options *o, int director
     s->immutable_prefix = text_copy(o->immutable_prefix, &failed);
     bell_status st =
         failed || s->index == NULL ? BELL_ENOMEM : fields_copy(s, o->fields, o->field_count);
+    if (st == BELL_OK) {
+        st = bell_static_check_fields(s);
+    }
     if (st != BELL_OK) {
         static_destroy(s);
         return st;

@@ -312,16 +312,19 @@ static bool is_websocket_path(const struct bell_http_request *r, bell_http_match
     return match->outcome == BELL_HTTP_ROUTE_FOUND;
 }
 
-/* Does a WebSocket's pattern say more of this path than that of the static files (r->match) does?
+/*
+ * Does a WebSocket's pattern say more of this path than that of the static files (r->match) does?
+ * None says more than files whose prefix is the path itself: a page and its WebSocket share it.
  */
 static bool is_rather_websocket(const struct bell_http_request *r)
 {
     bell_http_match match;
-    if (!is_websocket_path(r, &match)) {
+    bell_slice below_prefix = bell_http_match_param(&r->match, BELL_LIT("*"));
+    if (below_prefix.n == 0 || !is_websocket_path(r, &match)) {
         return false;
     }
     bell_slice rest = bell_http_match_param(&match, BELL_LIT("*"));
-    return rest.p == NULL || rest.n < bell_http_match_param(&r->match, BELL_LIT("*")).n;
+    return rest.p == NULL || rest.n < below_prefix.n;
 }
 
 static bell_status route_request(struct bell_http_request *r)

@@ -8,8 +8,31 @@
 
 enum {
     HEAD_MAX_BYTES = 16 * 1024,
+    OWN_BYTES = 2 * 1024, /* of it, for what tells of the file: type, ETag, range, … */
     MAX_FIELDS = BELL_HTTP_MAX_STATIC_FIELDS + BELL_HTTP_MAX_FILE_FIELDS
 };
+
+bell_status bell_static_check_fields(const struct bell_http_static *from)
+{
+    bell_http_field fields[1 + BELL_HTTP_MAX_FILE_FIELDS] = {
+        {BELL_LIT("Cache-Control"), from->cache_control}};
+    assert(from->field_count <= BELL_HTTP_MAX_FILE_FIELDS);
+    for (size_t i = 0; i < from->field_count; i++) {
+        if (bell_http_static_is_own_field(from->fields[i].name)) {
+            return BELL_EINVAL;
+        }
+        fields[1 + i] = from->fields[i];
+    }
+    const bell_http_response_head head = {.content_type = BELL_LIT("text/plain"),
+                                          .fields = fields,
+                                          .field_count = 1 + from->field_count,
+                                          .status = 200};
+    struct bell_buf text;
+    bell_buf_init(&text, HEAD_MAX_BYTES - OWN_BYTES);
+    bell_status st = bell_http_response_write_head(&text, &head);
+    bell_buf_finish(&text);
+    return st;
+}
 
 bell_slice bell_static_cache_control(const struct bell_http_static *from, bell_slice name)
 {

@@ -9,6 +9,12 @@
 #include "bell/server/http_server_internal.h"
 #include "bell/status.h"
 
+/*
+ * Can answers have the fields that from asks for? BELL_EINVAL no: a field that an answer writes
+ * itself (bell_http_response_write_head, bell_http_static_is_own_field), or a value with a control
+ * character; BELL_ELIMIT together they are too long; BELL_ENOMEM.
+ */
+BELL_NODISCARD bell_status bell_static_check_fields(const struct bell_http_static *from);
 /* The Cache-Control of a file below from. */
 bell_slice bell_static_cache_control(const struct bell_http_static *from, bell_slice name);
 /*

@@ -462,6 +462,96 @@ static void files_in_memory_have_tags_encodings_and_ranges(void **state)
     stop();
 }
 
+/* Who asks for an upgrade gets it, who asks for the page gets that; deeper the page has no say. */
+static void a_page_and_its_websocket_share_a_path(void **state)
+{
+    static const struct bell_component component = {.user = NULL};
+    static const char *const PATTERNS[] = {"/", "/files/", "/files/live", "/files/*"};
+    static const struct {
+        const char *path;
+        int status;
+        const char *body;
+    } CASES[] = {
+        {"/files/", 200, "<p>plain</p>"},
+        {"/files/index.html", 200, "<p>plain</p>"},
+        {"/files/live", 426, "426 Upgrade Required\n"},
+        {"/files/other", 404, "404 Not Found\n"},
+        {"/", 426, "426 Upgrade Required\n"},
+    };
+    static struct peer p;
+    struct bell_ws_server *ws;
+    (void)state;
+    assert_int_equal(bell_ws_server_create(&component, NULL, &ws), BELL_OK);
+    assert_int_equal(bell_http_server_create(NULL, &http), BELL_OK);
+    for (size_t i = 0; i < sizeof PATTERNS / sizeof PATTERNS[0]; i++) {
+        assert_int_equal(bell_http_server_websocket(http, PATTERNS[i], ws), BELL_OK);
+    }
+    assert_int_equal(bell_http_server_files(http, "/files/", FILES, 2, NULL), BELL_OK);
+    assert_int_equal(bell_io_server_create(http, NULL, &io), BELL_OK);
+    assert_int_equal(bell_io_server_listen(io, "127.0.0.1:0"), BELL_OK);
+    port = bell_io_server_port(io, 0);
+    assert_int_equal(bell_io_server_start(io), BELL_OK);
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        char request[128];
+        (void)snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: a\r\n\r\n",
+                       CASES[i].path);
+        ask(request, CASES[i].status, CASES[i].body);
+        peer_connect(&p, port);
+        assert_int_equal(peer_upgrade(&p, CASES[i].path, ""), 101);
+        peer_close(&p);
+    }
+    bell_io_server_destroy(io);
+    bell_http_server_destroy(http);
+    bell_ws_server_destroy(ws);
+    assert_int_equal(bell_mem_live(), 0);
+}
+
+/* What no answer could have is refused before the first request comes. */
+static void fields_of_files_are_checked_at_once(void **state)
+{
+    enum { LONGEST = 13 * 1024 };
+    static char text[2 * LONGEST];
+    struct bell_http_server *server;
+    (void)state;
+    memset(text, 'v', sizeof text);
+    const struct {
+        const char *cache_control;
+        bell_http_field field;
+        bell_status status;
+    } ROWS[] = {
+        {NULL, {BELL_LIT("X-A"), BELL_LIT("b")}, BELL_OK},
+        {"no-store", {BELL_LIT("Content-Security-Policy"), BELL_LIT("")}, BELL_OK},
+        {NULL, {BELL_LIT("X-Long"), bell_slice_make(text, LONGEST)}, BELL_OK},
+        {NULL, {BELL_LIT("X-Long"), bell_slice_make(text, LONGEST + 1024)}, BELL_ELIMIT},
+        {NULL, {BELL_LIT("X-Long"), bell_slice_make(text, sizeof text)}, BELL_ELIMIT},
+        {NULL, {BELL_LIT(""), BELL_LIT("b")}, BELL_EINVAL},
+        {NULL, {BELL_LIT("X A"), BELL_LIT("b")}, BELL_EINVAL},
+        {NULL, {BELL_LIT("X-A"), BELL_LIT("b\r\nX-B: c")}, BELL_EINVAL},
+        {NULL, {BELL_LIT("content-length"), BELL_LIT("1")}, BELL_EINVAL},
+        {NULL, {BELL_LIT("Content-Type"), BELL_LIT("text/html")}, BELL_EINVAL},
+        {NULL, {BELL_LIT("Connection"), BELL_LIT("close")}, BELL_EINVAL},
+        {NULL, {BELL_LIT("Date"), BELL_LIT("today")}, BELL_EINVAL},
+        {NULL, {BELL_LIT("Cache-Control"), BELL_LIT("no-store")}, BELL_EINVAL},
+        {NULL, {BELL_LIT("etag"), BELL_LIT("\"1\"")}, BELL_EINVAL},
+        {NULL, {BELL_LIT("Last-Modified"), BELL_LIT("today")}, BELL_EINVAL},
+        {NULL, {BELL_LIT("Accept-Ranges"), BELL_LIT("none")}, BELL_EINVAL},
+        {NULL, {BELL_LIT("Content-Encoding"), BELL_LIT("gzip")}, BELL_EINVAL},
+        {NULL, {BELL_LIT("Content-Range"), BELL_LIT("bytes 0-0/1")}, BELL_EINVAL},
+        {NULL, {BELL_LIT("Vary"), BELL_LIT("Origin")}, BELL_OK},
+        {"no-cache\r\nX-B: c", {BELL_LIT("X-A"), BELL_LIT("b")}, BELL_EINVAL},
+    };
+    for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
+        const bell_http_static_options options = {
+            .cache_control = ROWS[i].cache_control, .fields = &ROWS[i].field, .field_count = 1};
+        assert_int_equal(bell_http_server_create(NULL, &server), BELL_OK);
+        assert_int_equal(bell_http_server_files(server, "/files/", FILES, 2, &options),
+                         ROWS[i].status);
+        assert_int_equal(bell_http_server_static(server, "/disk/", "/", &options), ROWS[i].status);
+        bell_http_server_destroy(server);
+    }
+    assert_int_equal(bell_mem_live(), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -477,6 +567,8 @@ int main(void)
         cmocka_unit_test(slow_clients_are_told_408_and_silent_ones_closed),
         cmocka_unit_test(dribbling_does_not_buy_time),
         cmocka_unit_test(files_in_memory_have_tags_encodings_and_ranges),
+        cmocka_unit_test(a_page_and_its_websocket_share_a_path),
+        cmocka_unit_test(fields_of_files_are_checked_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
