@@ -20,6 +20,7 @@ struct bell_file_thread {
     pthread_cond_t has_work;
     struct bell_file_job *head; /* (owned) */
     struct bell_file_job *tail;
+    unsigned waiting; /* to be opened */
     bool must_stop;
 };
 
@@ -196,6 +197,7 @@ static struct bell_file_job *take(struct bell_file_thread *t)
         if (t->head == NULL) {
             t->tail = NULL;
         }
+        t->waiting -= job->fd < 0;
     }
     (void)pthread_mutex_unlock(&t->lock);
     return job;
@@ -252,10 +254,10 @@ void bell_file_thread_destroy(struct bell_file_thread *t)
     bell_mem_free(t);
 }
 
-void bell_file_thread_submit(struct bell_file_thread *t, struct bell_file_job *job)
+/* Under the lock. */
+static void append(struct bell_file_thread *t, struct bell_file_job *job)
 {
     job->next = NULL;
-    (void)pthread_mutex_lock(&t->lock);
     if (t->tail == NULL) {
         t->head = job;
     } else {
@@ -263,5 +265,23 @@ void bell_file_thread_submit(struct bell_file_thread *t, struct bell_file_job *j
     }
     t->tail = job;
     (void)pthread_cond_signal(&t->has_work);
+}
+
+bell_status bell_file_thread_open(struct bell_file_thread *t, struct bell_file_job *job)
+{
+    (void)pthread_mutex_lock(&t->lock);
+    bool has_room = t->waiting < BELL_FILE_MAX_WAITING;
+    if (has_room) {
+        t->waiting++;
+        append(t, job);
+    }
+    (void)pthread_mutex_unlock(&t->lock);
+    return has_room ? BELL_OK : BELL_ELIMIT;
+}
+
+void bell_file_thread_read(struct bell_file_thread *t, struct bell_file_job *job)
+{
+    (void)pthread_mutex_lock(&t->lock);
+    append(t, job);
     (void)pthread_mutex_unlock(&t->lock);
 }

@@ -16,7 +16,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { BELL_FILE_CHUNK_BYTES = 128 * 1024 };
+enum {
+    BELL_FILE_CHUNK_BYTES = 128 * 1024,
+    BELL_FILE_MAX_WAITING = 4096, /* to be opened; some 5 MiB of jobs */
+};
 
 struct bell_blob;
 struct bell_file_thread;
@@ -49,10 +52,14 @@ BELL_NODISCARD bell_status bell_file_thread_create(struct bell_file_thread **out
 /* Ends it; jobs that wait are freed. Takes NULL. */
 void bell_file_thread_destroy(struct bell_file_thread *t);
 /*
- * Opens the file when that was not done yet, else reads the next chunk; then posts the job back
- * to its loop, where it is given to bell_http_file_on_job. Takes it over.
+ * Opens the file; then posts the job back to its loop, where it is given to bell_http_file_on_job.
+ * Takes it over, unless BELL_ELIMIT: so many wait already. (Whoever asks may go away and ask again,
+ * so connections are no bound of them.)
  */
-void bell_file_thread_submit(struct bell_file_thread *t, struct bell_file_job *job);
+BELL_NODISCARD bell_status bell_file_thread_open(struct bell_file_thread *t,
+                                                 struct bell_file_job *job);
+/* The same with the next chunk of a file that is open. Takes the job over. */
+void bell_file_thread_read(struct bell_file_thread *t, struct bell_file_job *job);
 void bell_file_job_destroy(struct bell_file_job *job);
 
 #endif

@@ -45,7 +45,7 @@ void bell_http_file_on_sent(struct bell_connection *c)
     bell_http_session_timer_update(c);
     if (c->stream.out.bytes < BELL_FILE_CHUNK_BYTES) {
         s->file = NULL;
-        bell_file_thread_submit(bell_server_loop_of(c)->server->http->files, job);
+        bell_file_thread_read(bell_server_loop_of(c)->server->http->files, job);
     }
 }
 
@@ -135,8 +135,12 @@ static bell_status serve_disk(struct bell_http_request *r, const struct bell_htt
     memcpy(job->name, name.p, name.n + 1); /* with its zero byte */
     job->file.type = bell_http_content_type_of(name);
     job->file.cache_control = bell_static_cache_control(from, name);
+    bell_status st = bell_file_thread_open(r->server->files, job);
+    if (st != BELL_OK) {
+        bell_file_job_destroy(job);
+        return bell_http_session_plain(c, refusal_of(st), NULL, 0);
+    }
     r->state = BELL_HTTP_DEFERRED;
-    bell_file_thread_submit(r->server->files, job);
     return BELL_OK;
 }
 
