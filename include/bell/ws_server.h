@@ -457,12 +457,27 @@ BELL_NODISCARD BELL_API bell_status bell_ws_broadcast(struct bell_ws_server *ws,
 /*
  * Runs task on the loop thread of conn, soon, after everything the calling thread has sent to that
  * loop before. If the connection is gone by then the task runs all the same, with conn 0, so that
- * it can free what it holds; when the loop has ended, it runs so within the call. Any thread. On
- * failure (BELL_ENOMEM; BELL_ESTATE without an I/O server) the task does not run.
+ * it can free what it holds; when the loop has ended, it runs so within the call. With conn 0 the
+ * task is for no connection and runs on the first loop, always the same one, which ends after all
+ * others. Any thread; a task that is given before start runs after it. On failure the task does
+ * not run: BELL_ENOMEM; BELL_EAGAIN 262,144 tasks wait for that loop already, or it has ended and
+ * 64 tasks run within one another, each having given the next; BELL_ESTATE without an I/O server.
  */
 typedef void (*bell_ws_task_fn)(struct bell_ws_server *ws, bell_conn conn, void *user);
 BELL_NODISCARD BELL_API bell_status bell_ws_run(struct bell_ws_server *ws, bell_conn conn,
                                                 bell_ws_task_fn task, void *user);
+
+/*
+ * Runs task once on each loop, soon, each time after everything the calling thread has sent to that
+ * loop before, and with conn 0. Several loops run it at the same time, with the same user. Once all
+ * have, done runs, once, on the thread of the last one; it sees what the tasks have written, and
+ * may free user. NULL: nothing is to be done. On a loop that has ended the task does not run; done
+ * always does, within the call when all have ended. Any thread. On failure neither runs anywhere:
+ * BELL_ENOMEM; BELL_EAGAIN as of bell_ws_run, for any of the loops; BELL_ESTATE without an I/O
+ * server.
+ */
+BELL_NODISCARD BELL_API bell_status bell_ws_run_all(struct bell_ws_server *ws, bell_ws_task_fn task,
+                                                    bell_ws_task_fn done, void *user);
 
 /*
  * The application's own pointer of a connection, at first what it was accepted with, else NULL; get

@@ -191,8 +191,11 @@ static void *loop_main(void *user)
     flush_dirty(loop);
     bell_loop_reap(loop);
     bell_io_settle(loop->io);
+    loop->events.on_rest(loop->user);
     bell_mailbox_close(&loop->mailbox);
+    loop->events.on_settle(loop->user); /* what that has put off: nobody is left to get it */
     current_loop = NULL;
+    loop->events.on_end(loop->user);
     return NULL;
 }
 

@@ -51,9 +51,14 @@ typedef struct {
     /* What was put off must be done or queued: what the turn has queued is sent next. May be called
      * more than once in a turn. */
     void (*on_settle)(void *user);
-    /* First and last thing the thread does. */
+    /* First thing the thread does, and the end of its turns. */
     void (*on_start)(void *user);
     void (*on_stop)(void *user);
+    /* What was to be sent is sent. Mails that are posted until this returns are discarded on this
+     * thread, later ones on that of whoever posts them. */
+    void (*on_rest)(void *user);
+    /* Last thing the thread does. */
+    void (*on_end)(void *user);
 } bell_loop_events;
 
 struct bell_loop {

@@ -6,6 +6,20 @@
 
 enum { MAILS_PER_LOOK = 8 }; /* at the clock, which costs about a tenth of what a mail does */
 
+static _Thread_local uint32_t depth; /* of discards */
+
+static void discard(struct bell_mail *mail)
+{
+    depth++;
+    mail->discard(mail);
+    depth--;
+}
+
+uint32_t bell_mailbox_depth(void)
+{
+    return depth;
+}
+
 void bell_mailbox_init(struct bell_mailbox *m)
 {
     (void)pthread_mutex_init(&m->lock, NULL);
@@ -27,7 +41,7 @@ bool bell_mailbox_post(struct bell_mailbox *m, struct bell_mail *mail)
     (void)pthread_mutex_lock(&m->lock);
     if (m->is_closed) {
         (void)pthread_mutex_unlock(&m->lock);
-        mail->discard(mail);
+        discard(mail);
         return false;
     }
     bool was_empty = m->head == NULL;
@@ -90,7 +104,6 @@ void bell_mailbox_close(struct bell_mailbox *m)
 {
     take_all(m, true);
     while (m->taken != NULL) {
-        struct bell_mail *mail = next_taken(m);
-        mail->discard(mail);
+        discard(next_taken(m));
     }
 }

@@ -44,5 +44,8 @@ bool bell_mailbox_post(struct bell_mailbox *m, struct bell_mail *mail);
 bool bell_mailbox_drain(struct bell_mailbox *m, uint64_t limit_ns);
 /* Discards what is there and all that comes later. */
 void bell_mailbox_close(struct bell_mailbox *m);
+/* How many discards run on the calling thread, one within the other: what is discarded may post to
+ * a closed box itself. */
+uint32_t bell_mailbox_depth(void);
 
 #endif

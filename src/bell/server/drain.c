@@ -12,6 +12,9 @@ enum { TICK_MS = 32 }; /* a slot of the timer wheel */
 void bell_drain_check(struct bell_server_loop *home)
 {
     const struct bell_io_server *io = home->server;
+    if (home->loop.index == 0 && atomic_load(&io->other_loops) > 0) {
+        return; /* it goes on with its tasks and timers as long as others may need them */
+    }
     /* In this order: who deals a connection counts it there before it counts as settled. */
     if (home->is_draining && home->open_count == 0 && atomic_load(&io->accepting_loops) == 0 &&
         atomic_load(&home->dealt_count) == 0) {

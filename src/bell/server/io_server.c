@@ -70,6 +70,10 @@ static bell_status proxies_parse(struct bell_io_server *io)
 
 static void loops_finish(struct bell_io_server *io)
 {
+    /* Who is told that his mail was not delivered may post to any loop. */
+    for (uint32_t i = 0; i < io->loop_count; i++) {
+        bell_mailbox_close(&io->loops[i].loop.mailbox);
+    }
     for (uint32_t i = 0; i < io->loop_count; i++) {
         struct bell_server_loop *home = &io->loops[i];
         bell_listeners_free(home);
@@ -140,6 +144,18 @@ static bell_status options_check(const bell_io_options *o)
     return bell_option_check("bell_io_options", rules, BELL_ARRAY_LEN(rules));
 }
 
+/* What is left when there are no loops any more. */
+static void io_free(struct bell_io_server *io)
+{
+    (void)pthread_mutex_destroy(&io->wait_lock);
+    (void)pthread_mutex_destroy(&io->clients_lock);
+    (void)pthread_mutex_destroy(&io->listeners_lock);
+    (void)pthread_mutex_destroy(&io->others_lock);
+    (void)pthread_cond_destroy(&io->others_changed);
+    bell_mem_free(io->proxies);
+    bell_mem_free(io);
+}
+
 bell_status bell_io_server_create_sized(struct bell_http_server *http,
                                         const bell_io_options *options, size_t options_bytes,
                                         struct bell_io_server **out)
@@ -169,6 +185,8 @@ bell_status bell_io_server_create_sized(struct bell_http_server *http,
     (void)pthread_mutex_init(&io->wait_lock, NULL);
     (void)pthread_mutex_init(&io->clients_lock, NULL);
     (void)pthread_mutex_init(&io->listeners_lock, NULL);
+    (void)pthread_mutex_init(&io->others_lock, NULL);
+    (void)pthread_cond_init(&io->others_changed, NULL);
     io->predecessor_fd = -1;
     atomic_store(&io->drain_deadline_ms, UINT64_MAX);
     uint32_t cores = usable_cores();
@@ -194,11 +212,7 @@ bell_status bell_io_server_create_sized(struct bell_http_server *http,
 finish_loops:
     loops_finish(io);
 free_io:
-    (void)pthread_mutex_destroy(&io->clients_lock);
-    (void)pthread_mutex_destroy(&io->wait_lock);
-    (void)pthread_mutex_destroy(&io->listeners_lock);
-    bell_mem_free(io->proxies);
-    bell_mem_free(io);
+    io_free(io);
     return st;
 }
 
@@ -251,12 +265,8 @@ void bell_io_server_destroy(struct bell_io_server *io)
         loops_finish(io); /* clients are told of connects that were never taken up */
         clients_unbind(io);
         bell_endpoints_finish(io);
-        (void)pthread_mutex_destroy(&io->clients_lock);
         bell_handover_finish(io);
-        (void)pthread_mutex_destroy(&io->wait_lock);
-        (void)pthread_mutex_destroy(&io->listeners_lock);
-        bell_mem_free(io->proxies);
-        bell_mem_free(io);
+        io_free(io);
     }
 }
 
@@ -292,8 +302,12 @@ bell_status bell_io_server_start(struct bell_io_server *io)
     (void)pthread_mutex_lock(&io->wait_lock);
     io->phase = BELL_IO_STARTED;
     atomic_store(&io->accepting_loops, io->loop_count);
+    atomic_store(&io->other_loops, io->loop_count - 1);
     for (uint32_t i = 0; i < io->loop_count && st == BELL_OK; i++) {
         st = bell_loop_start(&io->loops[i].loop);
+        if (st != BELL_OK && i > 0) {
+            bell_io_server_others_ended(io, io->loop_count - i);
+        }
     }
     (void)pthread_mutex_unlock(&io->wait_lock);
     if (st == BELL_OK) {
@@ -309,6 +323,33 @@ bell_status bell_io_server_start(struct bell_io_server *io)
         bell_io_server_stop(io);
     }
     return st;
+}
+
+struct bell_server_loop *bell_io_server_loop_here(const struct bell_io_server *io)
+{
+    const struct bell_loop *current = bell_loop_current();
+    bool is_ours = current != NULL && current->index < io->loop_count &&
+                   current == &io->loops[current->index].loop;
+    return is_ours ? &io->loops[current->index] : NULL;
+}
+
+void bell_io_server_others_ended(struct bell_io_server *io, uint32_t count)
+{
+    (void)pthread_mutex_lock(&io->others_lock);
+    if (atomic_fetch_sub(&io->other_loops, count) == count) {
+        (void)pthread_cond_signal(&io->others_changed);
+        bell_loop_wake(&io->loops[0].loop); /* see bell_drain_check */
+    }
+    (void)pthread_mutex_unlock(&io->others_lock);
+}
+
+void bell_io_server_await_others(struct bell_io_server *io)
+{
+    (void)pthread_mutex_lock(&io->others_lock);
+    while (atomic_load(&io->other_loops) > 0) {
+        (void)pthread_cond_wait(&io->others_changed, &io->others_lock);
+    }
+    (void)pthread_mutex_unlock(&io->others_lock);
 }
 
 /* Of loops that have ended: one that was asked to is enough for the server to be in order. */

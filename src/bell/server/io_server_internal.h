@@ -47,6 +47,13 @@ struct bell_io_server {
     struct bell_resolver *resolver; /* (owned) NULL until there is a client */
     enum bell_io_phase phase;
     pthread_mutex_t wait_lock; /* one thread joins the loops, others that wait too find it done */
+    pthread_mutex_t others_lock;
+    pthread_cond_t others_changed;
+    /*
+     * Loops that run beside the first one, which ends last: what is for no connection runs there,
+     * and only there as long as callbacks may ask for it. Changed under the lock.
+     */
+    atomic_uint_fast32_t other_loops;
     atomic_uint_fast64_t connection_count;  /* of all loops */
     atomic_uint_fast32_t accepting_loops;   /* whose listeners are not closed for good */
     atomic_uint_fast32_t failed_loops;      /* that could not go on */
@@ -56,6 +63,14 @@ struct bell_io_server {
     atomic_bool has_drain_order;            /* somebody has called, and sets the spread */
     atomic_bool must_drain;
 };
+
+/* The loop of the calling thread when it is one of this server's; else NULL. */
+struct bell_server_loop *bell_io_server_loop_here(const struct bell_io_server *io);
+
+/* So many loops but the first have ended, or will not start. */
+void bell_io_server_others_ended(struct bell_io_server *io, uint32_t count);
+/* Waits until all but the first have. On the first. */
+void bell_io_server_await_others(struct bell_io_server *io);
 
 /* A client of ours is made, or destroyed before we are. BELL_ENOMEM. */
 BELL_NODISCARD bell_status bell_io_server_add_client(struct bell_io_server *io,

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "bell/net/mailbox.h"
 #include "bell/net/sock.h"
 #include "bell/server/handover.h"
 #include "bell/server/http_server_internal.h"
@@ -107,6 +108,26 @@ void bell_slab_finish(struct bell_server_loop *home)
     home->chunks = NULL;
     home->chunk_count = 0;
     bell_client_slab_finish(&home->clients);
+}
+
+/* ---- tasks ---- */
+
+/* Relaxed, here and below: a bound, through which no other memory is published. */
+bool bell_server_loop_task_begin(struct bell_server_loop *home)
+{
+    if (bell_mailbox_depth() >= BELL_MAX_NESTED_TASKS) {
+        return false;
+    }
+    if (atomic_fetch_add_explicit(&home->task_count, 1, memory_order_relaxed) < BELL_MAX_TASKS) {
+        return true;
+    }
+    bell_server_loop_task_end(home);
+    return false;
+}
+
+void bell_server_loop_task_end(struct bell_server_loop *home)
+{
+    atomic_fetch_sub_explicit(&home->task_count, 1, memory_order_relaxed);
 }
 
 /* ---- loop events ---- */
@@ -246,6 +267,22 @@ static void on_stop(void *user)
     bell_slab_each(home, close_connection, NULL);
 }
 
+static void on_rest(void *user)
+{
+    const struct bell_server_loop *home = user;
+    if (home->loop.index == 0 && home->loop.failure == BELL_OK) {
+        bell_io_server_await_others(home->server);
+    }
+}
+
+static void on_end(void *user)
+{
+    const struct bell_server_loop *home = user;
+    if (home->loop.index > 0) {
+        bell_io_server_others_ended(home->server, 1);
+    }
+}
+
 const bell_loop_events bell_server_loop_events = {
     .on_accept = on_accept,
     .on_accept_failed = on_accept_failed,
@@ -254,4 +291,6 @@ const bell_loop_events bell_server_loop_events = {
     .on_settle = on_settle,
     .on_start = on_start,
     .on_stop = on_stop,
+    .on_rest = on_rest,
+    .on_end = on_end,
 };

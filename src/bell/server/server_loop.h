@@ -26,6 +26,10 @@
 enum {
     BELL_SLAB_CHUNK = 256,                /* connections of one chunk */
     BELL_SLAB_MAX_CHUNKS = (1 << 15) - 1, /* slots have 23 bits and one that says client */
+    /* Tasks that wait for one loop: some 40 MiB of mails, and what they refer to. */
+    BELL_MAX_TASKS = 256 * 1024,
+    /* Tasks that run one within the other, since each gives another to a loop that has ended. */
+    BELL_MAX_NESTED_TASKS = 64,
 };
 
 struct bell_io_server;
@@ -53,8 +57,10 @@ struct bell_server_loop {
     struct bell_connection *free_slots;
     struct bell_client_slab clients; /* those that we have opened ourselves */
     uint32_t open_count;             /* connections in use */
-    /* Of messages that other threads have sent and this loop has not delivered yet. */
+    /* Of messages that other threads have sent and this loop has not delivered yet; and how many
+     * tasks, of any thread, it has not run yet. */
     atomic_size_t mail_bytes;
+    atomic_size_t task_count;
     /* Connections that other loops have accepted for this one and are on their way. */
     atomic_uint_fast32_t dealt_count;
     struct bell_server_counters counters;
@@ -105,6 +111,11 @@ void bell_server_loop_take(struct bell_server_loop *home, uint8_t endpoint, int 
 void bell_server_loop_on_refused(struct bell_server_loop *home);
 /* A connection is gone: the count, and the end of a drain. */
 void bell_server_loop_on_closed(struct bell_server_loop *home);
+
+/* May one more task be posted to this loop? It counts until it has run, or is not posted after all.
+ * Any thread. */
+bool bell_server_loop_task_begin(struct bell_server_loop *home);
+void bell_server_loop_task_end(struct bell_server_loop *home);
 
 /* The loops' callbacks (struct bell_loop); user is the bell_server_loop. */
 extern const bell_loop_events bell_server_loop_events;

@@ -24,9 +24,16 @@ enum mail_kind {
     MAIL_CLOSE,
     MAIL_ABORT,
     MAIL_RUN,
+    MAIL_RUN_ALL,
     MAIL_PUBLISH,
     MAIL_BROADCAST,
     MAIL_RETAIN
+};
+
+/* What the mails of one bell_ws_run_all have in common; goes with the last of them. */
+struct ws_round {
+    atomic_uint_fast32_t left; /* loops that have not done with the task */
+    bell_ws_task_fn done;      /* NULL: nobody wants to know */
 };
 
 struct ws_mail {
@@ -38,6 +45,7 @@ struct ws_mail {
     struct bell_ws_variants *variants; /* (owned) a reference; PUBLISH, BROADCAST: of frame */
     struct bell_blob *topic;           /* (owned) a reference */
     struct bell_ws_retained *retained; /* (owned) RETAIN: the topic's value, or that it has none */
+    struct ws_round *round;            /* (shared) RUN_ALL */
     bell_ws_task_fn task;
     void *user;
     bell_ws_terms terms; /* SEND, PUBLISH, RETAIN */
@@ -198,7 +206,11 @@ static void send_here(struct bell_connection *c, const struct ws_mail *m)
     }
 }
 
-/* What counts of a mail. Only messages do: the others are small, and some are a last resort. */
+/*
+ * What counts of a mail. Messages count by their bytes, and tasks apart from them, so that neither
+ * keeps the other out. What ends a connection or a retained value does not count: it is a last
+ * resort, and once for each of them is enough.
+ */
 static size_t mail_bytes(const struct ws_mail *m)
 {
     switch ((enum mail_kind)m->kind) {
@@ -211,17 +223,58 @@ static size_t mail_bytes(const struct ws_mail *m)
     case MAIL_CLOSE:
     case MAIL_ABORT:
     case MAIL_RUN:
+    case MAIL_RUN_ALL:
         break;
     }
     return 0;
 }
 
+static bool is_task(const struct ws_mail *m)
+{
+    return m->kind == MAIL_RUN || m->kind == MAIL_RUN_ALL;
+}
+
+/* Is there room for it in what waits for that loop? Then it counts. */
+static bool room_take(struct bell_server_loop *home, const struct ws_mail *m)
+{
+    size_t bytes = mail_bytes(m);
+    if (bytes == 0) {
+        return !is_task(m) || bell_server_loop_task_begin(home);
+    }
+    /* Relaxed, here and where it shrinks: a bound, through which no other memory is published. */
+    size_t before = atomic_fetch_add_explicit(&home->mail_bytes, bytes, memory_order_relaxed);
+    if (before == 0 || before + bytes <= BELL_WS_MAX_MAIL_BYTES) {
+        return true;
+    }
+    atomic_fetch_sub_explicit(&home->mail_bytes, bytes, memory_order_relaxed);
+    return false;
+}
+
+static void room_give(struct bell_server_loop *home, const struct ws_mail *m)
+{
+    if (is_task(m)) {
+        bell_server_loop_task_end(home);
+    } else {
+        atomic_fetch_sub_explicit(&home->mail_bytes, mail_bytes(m), memory_order_relaxed);
+    }
+}
+
 static void mail_free(struct ws_mail *m)
 {
-    /* Relaxed, here and where it grows: a bound, through which no other memory is published. */
-    atomic_fetch_sub_explicit(&m->home->mail_bytes, mail_bytes(m), memory_order_relaxed);
+    room_give(m->home, m);
     mail_release(m);
     bell_mem_free(m);
+}
+
+/* One loop has run the task, or has ended. What the others wrote before is seen by the last one. */
+static void round_leave(const struct ws_mail *m)
+{
+    if (atomic_fetch_sub_explicit(&m->round->left, 1, memory_order_acq_rel) == 1) {
+        if (m->round->done != NULL) {
+            m->round->done(m->ws, 0, m->user);
+        }
+        bell_mem_free(m->round);
+    }
 }
 
 static void mail_deliver(struct bell_mail *mail)
@@ -247,6 +300,10 @@ static void mail_deliver(struct bell_mail *mail)
         m->task(m->ws, c == NULL && find_connecting(m->ws, m->home, m->conn) == NULL ? 0 : m->conn,
                 m->user);
         break;
+    case MAIL_RUN_ALL:
+        m->task(m->ws, 0, m->user);
+        round_leave(m);
+        break;
     case MAIL_PUBLISH:
     case MAIL_BROADCAST: /* without a topic */
         publish_here(m->home, m);
@@ -263,6 +320,8 @@ static void mail_discard(struct bell_mail *mail)
     struct ws_mail *m = (struct ws_mail *)(void *)mail;
     if (m->kind == MAIL_RUN) {
         m->task(m->ws, 0, m->user);
+    } else if (m->kind == MAIL_RUN_ALL) {
+        round_leave(m);
     }
     mail_free(m);
 }
@@ -272,12 +331,12 @@ static void mail_discard(struct bell_mail *mail)
 static bell_status mail_make(struct bell_server_loop *home, struct ws_mail content,
                              struct ws_mail **out)
 {
-    size_t bytes = mail_bytes(&content);
-    size_t before = atomic_fetch_add_explicit(&home->mail_bytes, bytes, memory_order_relaxed);
-    bool has_room = bytes == 0 || before == 0 || before + bytes <= BELL_WS_MAX_MAIL_BYTES;
+    bool has_room = room_take(home, &content);
     struct ws_mail *m = has_room ? bell_mem_alloc(sizeof *m) : NULL;
     if (m == NULL) {
-        atomic_fetch_sub_explicit(&home->mail_bytes, bytes, memory_order_relaxed);
+        if (has_room) {
+            room_give(home, &content);
+        }
         mail_release(&content);
         return has_room ? BELL_ENOMEM : BELL_EAGAIN;
     }
@@ -456,6 +515,38 @@ bell_status bell_ws_run(struct bell_ws_server *ws, bell_conn conn, bell_ws_task_
     return mail_post(
         home,
         (struct ws_mail){.ws = ws, .conn = conn, .task = task, .user = user, .kind = MAIL_RUN});
+}
+
+bell_status bell_ws_run_all(struct bell_ws_server *ws, bell_ws_task_fn task, bell_ws_task_fn done,
+                            void *user)
+{
+    if (ws->io == NULL) {
+        return BELL_ESTATE;
+    }
+    uint32_t count = ws->loop_count;
+    struct ws_mail *mails[BELL_IO_MAX_LOOPS];
+    struct ws_round *round = bell_mem_alloc(sizeof *round);
+    if (round == NULL) {
+        return BELL_ENOMEM;
+    }
+    const struct ws_mail mail = {
+        .ws = ws, .round = round, .task = task, .user = user, .kind = MAIL_RUN_ALL};
+    bell_status st = mails_make(&mail, NULL, count, mails);
+    if (st != BELL_OK) {
+        bell_mem_free(round);
+        return st;
+    }
+    atomic_init(&round->left, count);
+    round->done = done;
+    for (uint32_t i = 0; i < count; i++) { /* the last one may free it */
+        bell_loop_post(&ws->io->loops[i].loop, &mails[i]->mail);
+    }
+    return BELL_OK;
+}
+
+struct bell_server_loop *bell_ws_server_loop_here(const struct bell_ws_server *ws)
+{
+    return ws->io == NULL ? NULL : bell_io_server_loop_here(ws->io);
 }
 
 struct bell_connection *bell_ws_server_find_mine(const struct bell_ws_server *ws, bell_conn conn)
@@ -654,10 +745,8 @@ bell_status bell_ws_unsubscribe(struct bell_ws_server *ws, bell_conn conn, bell_
  */
 static uint32_t first_loop(const struct bell_ws_server *ws)
 {
-    const struct bell_loop *current = bell_loop_current();
-    bool is_ours = current != NULL && current->index < ws->loop_count &&
-                   is_here(&ws->io->loops[current->index]);
-    return is_ours ? current->index : 0;
+    const struct bell_server_loop *here = bell_ws_server_loop_here(ws);
+    return here == NULL ? 0 : here->loop.index;
 }
 
 /* The loops that may have receivers of a message, in the order in which they get it. */

@@ -231,11 +231,10 @@ static bell_status set_target(struct bell_ws_connect *k, const bell_http_url *ur
 /* The caller's own loop when it is one of this I/O server; else each in turn. */
 static struct bell_server_loop *choose_loop(struct bell_ws_server *ws)
 {
-    const struct bell_loop *current = bell_loop_current();
     struct bell_io_server *io = ws->io;
-    if (current != NULL && current->index < io->loop_count &&
-        current == &io->loops[current->index].loop) {
-        return &io->loops[current->index];
+    struct bell_server_loop *here = bell_io_server_loop_here(io);
+    if (here != NULL) {
+        return here;
     }
     /* Relaxed: any order of turns will do. */
     uint32_t turn = (uint32_t)atomic_fetch_add_explicit(&ws->next_loop, 1, memory_order_relaxed);
@@ -358,17 +357,15 @@ bell_status bell_ws_client_connect_sized(struct bell_ws_server *client, const ch
 /* The connect whose callback is running, NULL when it is none. */
 static const struct bell_ws_connect *answered(const struct bell_ws_server *ws, bell_conn conn)
 {
-    const struct bell_loop *current = bell_loop_current();
-    uint32_t index = bell_connection_handle_loop(conn);
-    if (!ws->is_client || ws->io == NULL || current == NULL || index >= ws->loop_count ||
-        current != &ws->io->loops[index].loop) {
+    struct bell_server_loop *home = ws->is_client ? bell_ws_server_loop_here(ws) : NULL;
+    if (home == NULL) {
         return NULL;
     }
-    const struct bell_ws_connect *opening = ws->loops[index].opening;
+    const struct bell_ws_connect *opening = ws->loops[home->loop.index].opening;
     if (opening != NULL && opening->conn == conn) {
         return opening;
     }
-    const struct bell_connection *c = bell_connection_find(&ws->io->loops[index], conn);
+    const struct bell_connection *c = bell_connection_find(home, conn);
     return c != NULL && c->phase == BELL_CONNECTION_CONNECTING ? c->u.connect : NULL;
 }
 

@@ -136,5 +136,7 @@ void bell_ws_server_forget_subscription(uint64_t hash, void *ws_loop);
 /* The connection of a handle that is a WebSocket of this server, on its own loop thread; else NULL.
  */
 struct bell_connection *bell_ws_server_find_mine(const struct bell_ws_server *ws, bell_conn conn);
+/* The loop of the calling thread when it is one of this server's; else NULL. */
+struct bell_server_loop *bell_ws_server_loop_here(const struct bell_ws_server *ws);
 
 #endif

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 void service_init(struct service *s, const bell_http_options *options)
 {
@@ -53,6 +54,15 @@ int read_answer(struct peer *p, char *body, size_t size)
     assert_true(peer_read(p, body, n));
     body[n] = '\0';
     return status;
+}
+
+void wait_posted(sem_t *told)
+{
+    enum { WAIT_S = 60 };
+    struct timespec until;
+    assert_int_equal(clock_gettime(CLOCK_REALTIME, &until), 0);
+    until.tv_sec += WAIT_S;
+    assert_int_equal(sem_timedwait(told, &until), 0);
 }
 
 uint64_t now_ms(void)

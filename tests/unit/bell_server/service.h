@@ -8,6 +8,7 @@
 #include "bell/bell.h"
 #include "peer.h"
 
+#include <semaphore.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,8 @@ void service_finish(struct service *s);
 
 /* Reads one answer, its body as text; returns the status, 0 at the end of the stream. */
 int read_answer(struct peer *p, char *body, size_t size);
+/* Waits for a loop to post it, for a minute at most. */
+void wait_posted(sem_t *told);
 /* Milliseconds of the monotonic clock. */
 uint64_t now_ms(void);
 

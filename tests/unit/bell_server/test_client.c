@@ -1032,6 +1032,53 @@ static void server_and_client_share_their_loops(void **state)
     assert_int_equal(atomic_load(&here.closes), 4);
 }
 
+/* ---- the end of what has never begun ---- */
+
+enum { MOST_CONNECTS = 40 };
+
+static atomic_int connects; /* that were taken */
+static atomic_int closes;
+
+static void connect_anywhere(struct bell_ws_server *ws, bell_conn conn, const bell_close_event *e,
+                             void *user)
+{
+    bell_conn next;
+    (void)conn;
+    (void)user;
+    assert_int_equal(e->why, BELL_ESTATE);
+    atomic_fetch_add(&closes, 1);
+    for (int i = 0; i < 3 && atomic_load(&connects) < MOST_CONNECTS; i++) {
+        bell_status st = bell_ws_client_connect(ws, "ws://127.0.0.1:1/", NULL, &next);
+        assert_true(st == BELL_OK || st == BELL_ESTATE); /* by the loop whose turn it is */
+        atomic_fetch_add(&connects, st == BELL_OK);
+    }
+}
+
+static void a_server_that_never_ran_ends_while_its_clients_connect_again(void **state)
+{
+    const struct bell_component component = {.on_close = connect_anywhere};
+    struct bell_io_server *io;
+    struct bell_ws_server *ws;
+    bell_io_options options;
+    (void)state;
+    atomic_store(&connects, 0);
+    atomic_store(&closes, 0);
+    bell_io_options_init(&options);
+    options.threads = 3;
+    assert_int_equal(bell_io_server_create(NULL, &options, &io), BELL_OK);
+    assert_int_equal(bell_ws_client_create(io, &component, NULL, NULL, &ws), BELL_OK);
+    for (int i = 0; i < 6; i++) {
+        bell_conn conn;
+        assert_int_equal(bell_ws_client_connect(ws, "ws://127.0.0.1:1/", NULL, &conn), BELL_OK);
+        atomic_fetch_add(&connects, 1);
+    }
+    bell_io_server_destroy(io);
+    bell_ws_server_destroy(ws);
+    assert_true(atomic_load(&connects) > 6);
+    assert_int_equal(atomic_load(&closes), atomic_load(&connects));
+    assert_int_equal(bell_mem_live(), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1070,6 +1117,7 @@ int main(void)
         cmocka_unit_test(a_component_may_connect_again_in_on_close),
         cmocka_unit_test(backoff_stays_within_its_bounds),
         cmocka_unit_test(server_and_client_share_their_loops),
+        cmocka_unit_test(a_server_that_never_ran_ends_while_its_clients_connect_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -198,6 +199,8 @@ static void what_waits_in_the_backlog_is_served(void **state)
     service_finish(&s);
 }
 
+static sem_t told;
+
 static void the_spread_is_even(void **state)
 {
     (void)state;
@@ -336,6 +339,77 @@ static void connections_on_their_way_to_another_loop_arrive(void **state)
     assert_int_equal(remove(folder), 0);
 }
 
+/* ---- what is for no connection ---- */
+
+static _Atomic pthread_t first; /* the first loop's thread */
+static atomic_int tasks;
+static atomic_int strays; /* tasks that ran elsewhere */
+static atomic_bool is_on_first;
+
+static void note_first(struct bell_ws_server *ws, bell_conn conn, void *user)
+{
+    (void)ws, (void)conn, (void)user;
+    atomic_store(&first, pthread_self());
+    (void)sem_post(&told);
+}
+
+static void note_task(struct bell_ws_server *ws, bell_conn conn, void *user)
+{
+    (void)ws, (void)conn, (void)user;
+    atomic_fetch_add(&strays, pthread_equal(atomic_load(&first), pthread_self()) ? 0 : 1);
+    atomic_fetch_add(&tasks, 1);
+}
+
+static void on_open_somewhere(struct bell_ws_server *ws, bell_conn conn,
+                              const struct bell_http_request *request, void *user)
+{
+    (void)ws, (void)conn, (void)request, (void)user;
+    atomic_store(&is_on_first, pthread_equal(atomic_load(&first), pthread_self()));
+    atomic_fetch_add(&opens, 1);
+}
+
+static void on_close_anywhere(struct bell_ws_server *ws, bell_conn conn,
+                              const bell_close_event *event, void *user)
+{
+    (void)conn, (void)event, (void)user;
+    assert_int_equal(bell_ws_run(ws, 0, note_task, NULL), BELL_OK);
+}
+
+static void begin_tasks(struct service *s)
+{
+    static const struct bell_component TELLS = {.on_open = on_open_somewhere,
+                                                .on_close = on_close_anywhere};
+    atomic_store(&opens, 0);
+    atomic_store(&tasks, 0);
+    atomic_store(&strays, 0);
+    assert_int_equal(sem_init(&told, 0, 0), 0);
+    service_init(s, NULL);
+    service_add_websocket(s, &TELLS, NULL);
+    service_start(s, 3);
+    assert_int_equal(bell_ws_run(s->ws, 0, note_first, NULL), BELL_OK);
+    wait_posted(&told);
+}
+
+/* What only such tasks touch needs no lock, in the end neither. */
+static void what_on_close_has_run_runs_on_the_first_loop(void **state)
+{
+    (void)state;
+    struct service s;
+    static struct peer peers[CROWD];
+    begin_tasks(&s);
+    for (size_t i = 0; i < CROWD; i++) {
+        open_websocket(&peers[i], s.port);
+    }
+    bell_io_server_stop(s.io);
+    assert_int_equal(atomic_load(&tasks), CROWD);
+    assert_int_equal(atomic_load(&strays), 0);
+    for (size_t i = 0; i < CROWD; i++) {
+        peer_close(&peers[i]);
+    }
+    service_finish(&s);
+    assert_int_equal(sem_destroy(&told), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -347,6 +421,7 @@ int main(void)
         cmocka_unit_test(a_later_call_only_brings_the_deadline_nearer),
         cmocka_unit_test(late_sessions_are_told_in_the_end),
         cmocka_unit_test(connections_on_their_way_to_another_loop_arrive),
+        cmocka_unit_test(what_on_close_has_run_runs_on_the_first_loop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -161,6 +161,42 @@ static void a_retained_value_keeps_its_key(void **state)
     end(&s);
 }
 
+/* Runs when its loop has ended. */
+static void retain_late(struct bell_ws_server *ws, bell_conn conn, void *user)
+{
+    (void)user;
+    check(conn == 0);
+    check(retain(ws, "late", "too late") == BELL_OK);
+}
+
+static void run_late(struct bell_ws_server *ws, bell_conn conn, const bell_close_event *e,
+                     void *user)
+{
+    (void)conn;
+    (void)e;
+    (void)user;
+    check(bell_ws_run(ws, 0, retain_late, NULL) == BELL_OK);
+}
+
+static void what_is_retained_when_loops_have_ended_is_freed(void **state)
+{
+    static const struct bell_component component = {.on_close = run_late};
+    struct service s;
+    static struct peer p;
+    (void)state;
+    for (uint32_t loops = 1; loops <= LOOPS; loops++) {
+        atomic_store(&wrongs, 0);
+        service_init(&s, NULL);
+        service_add_websocket(&s, &component, NULL);
+        service_start(&s, loops);
+        open_ws(&p, &s);
+        bell_io_server_stop(s.io);
+        assert_int_equal(stats_of(&s).retained, 1);
+        peer_close(&p);
+        end(&s);
+    }
+}
+
 static void a_value_takes_the_place_of_nothing_later(void **state)
 {
     (void)state;
@@ -489,6 +525,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_retained_value_keeps_its_key),
         cmocka_unit_test(a_value_takes_the_place_of_nothing_later),
+        cmocka_unit_test(what_is_retained_when_loops_have_ended_is_freed),
         cmocka_unit_test(later_subscribers_get_the_last_value_on_every_loop),
         cmocka_unit_test(order_holds_within_one_callback),
         cmocka_unit_test(what_is_cleared_is_not_told),
