@@ -171,8 +171,10 @@ BELL_NODISCARD BELL_API bell_status bell_io_server_run(struct bell_io_server *io
 /*
  * Graceful end: stops accepting, answers what was asked by HTTP and closes those connections,
  * closes WebSockets with 1001: at once, or evenly over spread_ms, so that their clients do not all
- * come back in the same moment. Whatever is left after deadline_ms is dropped, a spread that would
- * take longer too. Returns at once; wait with bell_io_server_wait or run.
+ * come back in the same moment. What was sent before the call, by the thread that calls, goes out
+ * before its 1001. An upgrade that waits for its decision still gets it, and its 1001 after it.
+ * Whatever is left after deadline_ms is dropped, a spread that would take longer too. Returns at
+ * once; wait with bell_io_server_wait or run.
  *
  * Connections that wait to be accepted are accepted and served, but for those at sockets which
  * somebody else may accept from (bell_io_server_listen_fd, bell_io_server_hand_over).

@@ -252,7 +252,7 @@ bell_status bell_connection_open(struct bell_server_loop *home, uint8_t endpoint
     if (has_preamble) {
         c->phase = BELL_CONNECTION_PREAMBLE;
         bell_connection_touch(c);
-        bell_preamble_begin(c);
+        bell_preamble_timer_update(c);
         return BELL_OK;
     }
     st = begin_http(c, bell_slice_make(NULL, 0));

@@ -1,10 +1,12 @@
 #include "bell/server/drain.h"
 
 #include "base/clock.h"
+#include "base/compiler.h"
 #include "bell/server/connection.h"
 #include "bell/server/handover.h"
 #include "bell/server/io_server_internal.h"
 #include "bell/server/listener.h"
+#include "bell/server/preamble.h"
 #include "bell/server/server_loop.h"
 
 enum { TICK_MS = 32 }; /* a slot of the timer wheel */
@@ -116,7 +118,9 @@ static void tick(struct bell_server_loop *home, uint64_t now_ms)
 static void begin_with(struct bell_connection *c, void *user)
 {
     struct bell_drain *d = user;
-    if (c->phase == BELL_CONNECTION_HTTP) {
+    if (c->phase == BELL_CONNECTION_PREAMBLE) {
+        bell_preamble_timer_update(c);
+    } else if (c->phase == BELL_CONNECTION_HTTP) {
         bell_http_session_drain(c);
     } else if (c->phase == BELL_CONNECTION_CONNECTING) {
         bell_ws_connect_drain(c);
@@ -131,12 +135,13 @@ static void begin(struct bell_server_loop *home)
 {
     const struct bell_io_server *io = home->server;
     struct bell_drain *d = &home->drain;
+    uint64_t spread_end_ms = home->loop.now_ms + atomic_load(&io->drain_spread_ms);
     home->is_draining = true;
-    d->spread_end_ms = home->loop.now_ms + atomic_load(&io->drain_spread_ms);
-    d->deadline_ms = UINT64_MAX;
+    d->spread_end_ms = spread_end_ms < d->deadline_ms ? spread_end_ms : d->deadline_ms;
     bell_timer_cancel(&home->loop.timers, &home->accept_timer);
     bell_handover_end(home);
     bell_slab_each(home, begin_with, d);
+    tick(home, home->loop.now_ms);
 }
 
 static void hasten(struct bell_server_loop *home)
@@ -150,21 +155,38 @@ static void hasten(struct bell_server_loop *home)
     }
 }
 
+static void on_order(struct bell_mail *mail)
+{
+    begin(BELL_CONTAINER_OF(mail, struct bell_server_loop, drain.order));
+}
+
+/* It has ended anyway. */
+static void forget_order(struct bell_mail *mail)
+{
+    (void)mail;
+}
+
+/* What was sent before it was asked for goes out before 1001: the mails of that are on their way.
+ */
+static void order(struct bell_server_loop *home)
+{
+    struct bell_drain *d = &home->drain;
+    d->is_ordered = true;
+    d->deadline_ms = UINT64_MAX;
+    d->order = (struct bell_mail){.deliver = on_order, .discard = forget_order};
+    bell_loop_post(&home->loop, &d->order);
+}
+
 void bell_drain_on_wake(struct bell_server_loop *home)
 {
     if (!atomic_load(&home->server->must_drain)) {
         return;
     }
-    bool begins = !home->is_draining;
-    if (begins) {
-        begin(home);
+    if (!home->drain.is_ordered) {
+        order(home);
     }
     hasten(home);
-    if (begins) {
-        tick(home, home->loop.now_ms);
-    } else {
-        bell_drain_check(home);
-    }
+    bell_drain_check(home);
 }
 
 void bell_drain_on_time(struct bell_server_loop *home, const struct bell_timer *timer,

@@ -12,6 +12,7 @@
 #ifndef BELL_SERVER_DRAIN_H
 #define BELL_SERVER_DRAIN_H
 
+#include "bell/net/mailbox.h"
 #include "bell/net/timer.h"
 
 #include <stdbool.h>
@@ -23,20 +24,22 @@ struct bell_server_loop;
 /* How long who has come and asked nothing yet may still begin with a request. */
 enum { BELL_DRAIN_GRACE_MS = 1000 };
 
-/* Of one loop; zeroed until draining begins. */
+/* Of one loop; zeroed until draining is asked for. */
 struct bell_drain {
+    struct bell_mail order;     /* begins it, after the mails that were posted before */
     struct bell_timer deadline; /* ends the loop */
     struct bell_timer tick;
     uint64_t deadline_ms;
     uint64_t spread_end_ms;
     uint32_t left;       /* WebSockets that were open when it began and have not been told */
     uint32_t cursor;     /* the slot that was looked at last */
+    bool is_ordered;     /* order was posted */
     bool is_spread_over; /* from now on whoever becomes a WebSocket is told at once */
     bool has_settled;    /* the listeners are closed */
 };
 
-/* The loop was woken: draining may have begun, or its deadline have come nearer, or another loop
- * may have closed its listeners. */
+/* The loop was woken: draining may have been asked for, or its deadline have come nearer, or
+ * another loop may have closed its listeners. */
 void bell_drain_on_wake(struct bell_server_loop *home);
 /* One of the two timers. */
 void bell_drain_on_time(struct bell_server_loop *home, const struct bell_timer *timer,

@@ -633,8 +633,6 @@ void bell_http_session_drain(struct bell_connection *c)
         bell_connection_end(c);
     } else if (c->u.http == NULL) {
         bell_http_session_timer_update(c); /* it has come to ask for something */
-    } else if (c->u.http->upgrade != NULL) {
-        bell_http_session_refuse(c, 503); /* it would only be closed at once */
     } else {
         c->u.http->must_close = true; /* and those whose head is not complete: see head_complete */
     }

@@ -6,17 +6,23 @@
 #include "bell/http/response.h"
 #include "bell/net/proxy_header.h"
 #include "bell/server/connection.h"
+#include "bell/server/drain.h"
 #include "bell/server/http_server_internal.h"
 #include "bell/server/http_session_internal.h"
 #include "bell/server/io_server_internal.h"
+#include "bell/server/server_loop.h"
 
 static uint64_t deadline_ms(const struct bell_connection *c)
 {
-    return bell_connection_active_ms(c) +
-           bell_server_loop_of(c)->server->http->options.head_timeout_ms;
+    const struct bell_server_loop *home = bell_server_loop_of(c);
+    uint32_t timeout_ms = home->server->http->options.head_timeout_ms;
+    if (home->is_draining && timeout_ms > BELL_DRAIN_GRACE_MS) {
+        timeout_ms = BELL_DRAIN_GRACE_MS;
+    }
+    return bell_connection_active_ms(c) + timeout_ms;
 }
 
-void bell_preamble_begin(struct bell_connection *c)
+void bell_preamble_timer_update(struct bell_connection *c)
 {
     bell_connection_set_deadline(c, deadline_ms(c));
 }
@@ -95,6 +101,6 @@ void bell_preamble_on_time(struct bell_connection *c, uint64_t now_ms)
     if (now_ms >= deadline_ms(c)) {
         bell_connection_close(c);
     } else {
-        bell_connection_set_deadline(c, deadline_ms(c));
+        bell_preamble_timer_update(c);
     }
 }

@@ -11,7 +11,8 @@
 
 struct bell_connection;
 
-void bell_preamble_begin(struct bell_connection *c);
+/* It begins; or the server is stopping, and there is less time. */
+void bell_preamble_timer_update(struct bell_connection *c);
 /* When the header is complete the connection becomes HTTP, and the client's address its peer; when
  * it is broken the proxy gets 400. */
 void bell_preamble_on_receive(struct bell_connection *c, bell_slice bytes);

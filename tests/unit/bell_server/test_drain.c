@@ -173,6 +173,44 @@ static void who_has_connected_may_still_ask(void **state)
     service_finish(&s);
 }
 
+/* Nor is a proxy that has not yet said for whom it connects: one that came before the drain, and
+ * one that came in the end. */
+static void a_silent_proxy_is_not_waited_for(void **state)
+{
+    static const char *const PROXIES[] = {"127.0.0.0/8"};
+    struct service s;
+    struct peer p;
+    struct peer late;
+    bell_http_options http;
+    bell_io_options options;
+    char body[64];
+    (void)state;
+    bell_http_options_init(&http);
+    http.head_timeout_ms = LONG_MS;
+    service_init(&s, &http);
+    bell_io_options_init(&options);
+    options.threads = 1;
+    options.trusted_proxies = PROXIES;
+    options.trusted_proxy_count = 1;
+    options.proxy_protocol = true;
+    assert_int_equal(bell_io_server_create(s.http, &options, &s.io), BELL_OK);
+    assert_int_equal(bell_io_server_listen(s.io, "127.0.0.1:0"), BELL_OK);
+    assert_int_equal(bell_io_server_start(s.io), BELL_OK);
+    peer_connect(&p, bell_io_server_port(s.io, 0));
+    peer_connect(&late, bell_io_server_port(s.io, 0)); /* answered when both are accepted */
+    peer_send(&late, BELL_LIT("PROXY UNKNOWN\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+    assert_int_equal(read_answer(&late, body, sizeof body), 404);
+    peer_close(&late);
+    peer_connect(&late, bell_io_server_port(s.io, 0));
+    bell_io_server_drain(s.io, LONG_MS);
+    assert_int_equal(peer_read_to_end(&p), 0);
+    assert_int_equal(peer_read_to_end(&late), 0);
+    assert_int_equal(bell_io_server_wait(s.io), BELL_OK);
+    peer_close(&p);
+    peer_close(&late);
+    service_finish(&s);
+}
+
 /* Before the start nobody accepts: all of them wait in the backlog, and none is reset. */
 static void what_waits_in_the_backlog_is_served(void **state)
 {
@@ -200,6 +238,54 @@ static void what_waits_in_the_backlog_is_served(void **state)
 }
 
 static sem_t told;
+
+/* ---- what was sent before ---- */
+
+static sem_t may_go_on;
+
+static void hold(struct bell_ws_server *ws, bell_conn conn, void *user)
+{
+    (void)ws, (void)conn, (void)user;
+    (void)sem_post(&told);
+    wait_posted(&may_go_on);
+}
+
+/* A loop that is busy for a moment learns of both in the same turn. */
+static void what_was_sent_before_goes_out_before_1001(void **state)
+{
+    (void)state;
+    enum { LOOPS = 2, PEERS = 20 };
+    struct service s;
+    static struct peer peers[PEERS];
+    peer_frame f;
+    assert_int_equal(sem_init(&told, 0, 0), 0);
+    assert_int_equal(sem_init(&may_go_on, 0, 0), 0);
+    make(&s);
+    service_start(&s, LOOPS);
+    for (size_t i = 0; i < PEERS; i++) {
+        open_websocket(&peers[i], s.port);
+    }
+    assert_int_equal(bell_ws_run_all(s.ws, hold, NULL, NULL), BELL_OK);
+    for (int i = 0; i < LOOPS; i++) {
+        wait_posted(&told);
+    }
+    assert_int_equal(bell_ws_broadcast(s.ws, BELL_TEXT, BELL_LIT("bye"), 0), BELL_OK);
+    bell_io_server_drain(s.io, LONG_MS);
+    for (int i = 0; i < LOOPS; i++) {
+        (void)sem_post(&may_go_on);
+    }
+    for (size_t i = 0; i < PEERS; i++) {
+        assert_true(peer_read_frame(&peers[i], &f));
+        assert_int_equal(f.first, 0x81);
+        assert_memory_equal(f.payload, "bye", 3);
+        expect_1001(&peers[i]);
+        peer_close(&peers[i]);
+    }
+    bell_io_server_wait(s.io);
+    service_finish(&s);
+    assert_int_equal(sem_destroy(&told), 0);
+    assert_int_equal(sem_destroy(&may_go_on), 0);
+}
 
 static void the_spread_is_even(void **state)
 {
@@ -415,7 +501,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_under_way_is_answered_and_the_connection_closed),
         cmocka_unit_test(who_has_connected_may_still_ask),
+        cmocka_unit_test(a_silent_proxy_is_not_waited_for),
         cmocka_unit_test(what_waits_in_the_backlog_is_served),
+        cmocka_unit_test(what_was_sent_before_goes_out_before_1001),
         cmocka_unit_test(the_spread_is_even),
         cmocka_unit_test(the_deadline_drops_whoever_is_left),
         cmocka_unit_test(a_later_call_only_brings_the_deadline_nearer),
