@@ -197,6 +197,38 @@ BELL_API bell_status bell_io_server_wait(struct bell_io_server *io);
  * loop thread. */
 BELL_API void bell_io_server_stop(struct bell_io_server *io);
 
+/*
+ * Tasks and timers of a program that has no WebSocket server at hand, such as one with routes alone
+ * (bell_ws_run and bell_ws_start_timer are the same with one).
+ *
+ * Runs task on the first loop, always the same one, soon, after everything the calling thread has
+ * given to that loop before; when the loop has ended, within the call. Any thread; a task that is
+ * given before start runs after it, or when io is destroyed. On failure it does not run:
+ * BELL_ENOMEM; BELL_EAGAIN 262,144 tasks wait for that loop already, those of WebSocket servers
+ * too, or the loop has ended and 64 tasks run within one another, each having given the next. For
+ * all loops there is bell_ws_run_all.
+ */
+typedef void (*bell_io_task_fn)(struct bell_io_server *io, void *user);
+BELL_NODISCARD BELL_API bell_status bell_io_server_run_task(struct bell_io_server *io,
+                                                            bell_io_task_fn task, void *user);
+
+/* A timer: unique among all that an I/O server ever has; never 0. */
+typedef uint64_t bell_io_timer;
+typedef void (*bell_io_timer_fn)(struct bell_io_server *io, bell_io_timer timer, void *user);
+/*
+ * Calls ring on the loop of the calling thread, that of a handler for example, after delay_ms and
+ * then every period_ms (0 = once). All of it as bell_ws_start_timer: never early, in step,
+ * BELL_ESTATE not on a loop thread of io, BELL_ELIMIT, BELL_ENOMEM.
+ */
+BELL_NODISCARD BELL_API bell_status bell_io_server_start_timer(struct bell_io_server *io,
+                                                               uint32_t delay_ms,
+                                                               uint32_t period_ms,
+                                                               bell_io_timer_fn ring, void *user,
+                                                               bell_io_timer *timer);
+/* As bell_ws_cancel_timer; of timers that were started by the call above. BELL_ENOTFOUND,
+ * BELL_ESTATE. */
+BELL_API bell_status bell_io_server_cancel_timer(struct bell_io_server *io, bell_io_timer timer);
+
 /* What the call below is made of; the size says which callbacks the program knows. */
 BELL_NODISCARD BELL_API bell_status bell_serve_sized(const char *address,
                                                      const struct bell_component *component,

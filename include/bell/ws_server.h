@@ -479,6 +479,31 @@ BELL_NODISCARD BELL_API bell_status bell_ws_run(struct bell_ws_server *ws, bell_
 BELL_NODISCARD BELL_API bell_status bell_ws_run_all(struct bell_ws_server *ws, bell_ws_task_fn task,
                                                     bell_ws_task_fn done, void *user);
 
+/* A timer: unique among all that an I/O server ever has; never 0. */
+typedef uint64_t bell_ws_timer;
+typedef void (*bell_ws_timer_fn)(struct bell_ws_server *ws, bell_ws_timer timer, void *user);
+
+/*
+ * Calls ring on the loop of the calling thread after delay_ms, never earlier, and then every
+ * period_ms; 0 = once. A periodic timer keeps to its grid whatever its calls take, and leaves out
+ * rounds that a busy loop has missed. Those that are due in the same millisecond ring in the order
+ * in which they were started. Timers end without a word when the loop does, which they do not keep
+ * from ending: what user points at must be freed by somebody else then.
+ *
+ * Only on a loop thread of the server; bell_ws_run gets there from elsewhere. *timer (NULL: nobody
+ * will cancel it) is known before ring is called. BELL_ESTATE another thread; BELL_ELIMIT 1,000,000
+ * timers of one loop; BELL_ENOMEM. Each costs 60 bytes, setting and cancelling some comparisons.
+ */
+BELL_NODISCARD BELL_API bell_status bell_ws_start_timer(struct bell_ws_server *ws,
+                                                        uint32_t delay_ms, uint32_t period_ms,
+                                                        bell_ws_timer_fn ring, void *user,
+                                                        bell_ws_timer *timer);
+/*
+ * It will not ring any more. Only on the loop thread it was started on; in its own ring too.
+ * BELL_ENOTFOUND it has rung for the last time or was cancelled; BELL_ESTATE another thread.
+ */
+BELL_API bell_status bell_ws_cancel_timer(struct bell_ws_server *ws, bell_ws_timer timer);
+
 /*
  * The application's own pointer of a connection, at first what it was accepted with, else NULL; get
  * gives NULL for a stale handle.

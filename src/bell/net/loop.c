@@ -84,6 +84,7 @@ void bell_loop_finish(struct bell_loop *loop)
 {
     bell_mailbox_close(&loop->mailbox);
     bell_mailbox_finish(&loop->mailbox);
+    bell_alarm_table_finish(&loop->alarms);
     bell_tls_loop_destroy(loop->tls);
     bell_io_destroy(loop->io);
     bell_out_pool_finish(&loop->pool);
@@ -145,6 +146,14 @@ static bool spin(struct bell_loop *loop, uint64_t begin_ns, int timeout_ms, bell
     return *st != BELL_OK || bell_io_told(loop->io) > 0;
 }
 
+/* Until something is due; -1 = nothing will be. */
+static int sleep_ms(const struct bell_loop *loop, uint64_t now_ms)
+{
+    int timer_ms = bell_timer_wheel_timeout_ms(&loop->timers, now_ms);
+    int alarm_ms = bell_alarm_timeout_ms(&loop->alarms, now_ms);
+    return alarm_ms < 0 || (timer_ms >= 0 && timer_ms < alarm_ms) ? timer_ms : alarm_ms;
+}
+
 /* The turn is over: waits for the next one, and delivers what that begins with. */
 static bell_status next_turn(struct bell_loop *loop)
 {
@@ -153,7 +162,7 @@ static bell_status next_turn(struct bell_loop *loop)
     int timeout_ms =
         loop->dirty != NULL || loop->handshake != NULL || loop->has_mail || loop->is_behind
             ? 0
-            : bell_timer_wheel_timeout_ms(&loop->timers, now_ns / NS_PER_MS);
+            : sleep_ms(loop, now_ns / NS_PER_MS);
     if (loop->spin_us == 0 || timeout_ms == 0) {
         return bell_io_turn(loop->io, timeout_ms);
     }
@@ -182,6 +191,7 @@ static void *loop_main(void *user)
         }
         loop->has_mail = bell_mailbox_drain(&loop->mailbox, MAIL_NS_PER_TURN);
         bell_timer_wheel_run(&loop->timers, loop->now_ms);
+        bell_alarm_run(&loop->alarms, loop->now_ms, loop->events.on_alarm, loop->user);
         bell_stream_tls_go_on(loop);
         flush_dirty(loop);
         bell_loop_reap(loop);

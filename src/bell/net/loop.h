@@ -10,6 +10,7 @@
 #define BELL_NET_LOOP_H
 
 #include "base/counter.h"
+#include "bell/net/alarm.h"
 #include "bell/net/io.h"
 #include "bell/net/mailbox.h"
 #include "bell/net/out_queue.h"
@@ -46,6 +47,8 @@ typedef struct {
     void (*on_accept_failed)(struct bell_io_handle *listener, void *user);
     /* A timer of this loop's wheel is due. */
     void (*on_time)(struct bell_timer *timer, uint64_t now_ms, void *user);
+    /* An alarm of this loop rings. */
+    void (*on_alarm)(const struct bell_alarm *alarm, void *user);
     /* Once per turn in which the loop was woken, before mails are delivered. */
     void (*on_wake)(void *user);
     /* What was put off must be done or queued: what the turn has queued is sent next. May be called
@@ -64,6 +67,7 @@ typedef struct {
 struct bell_loop {
     struct bell_io *io; /* (owned) */
     struct bell_timer_wheel timers;
+    struct bell_alarm_table alarms;
     struct bell_mailbox mailbox;
     struct bell_out_pool pool;       /* of its streams' queues */
     uint64_t now_ms;                 /* monotonic, of this turn */

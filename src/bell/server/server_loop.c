@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "bell/net/mailbox.h"
 #include "bell/net/sock.h"
+#include "bell/server/app_timer.h"
 #include "bell/server/handover.h"
 #include "bell/server/http_server_internal.h"
 #include "bell/server/io_server_internal.h"
@@ -224,6 +225,11 @@ static void on_time(struct bell_timer *timer, uint64_t now_ms, void *user)
     }
 }
 
+static void on_alarm(const struct bell_alarm *alarm, void *user)
+{
+    bell_app_timer_ring(user, alarm);
+}
+
 static void on_settle(void *user)
 {
     bell_ws_rest_go_on(user);
@@ -287,6 +293,7 @@ const bell_loop_events bell_server_loop_events = {
     .on_accept = on_accept,
     .on_accept_failed = on_accept_failed,
     .on_time = on_time,
+    .on_alarm = on_alarm,
     .on_wake = on_wake,
     .on_settle = on_settle,
     .on_start = on_start,

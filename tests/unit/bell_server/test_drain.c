@@ -476,6 +476,48 @@ static void begin_tasks(struct service *s)
     wait_posted(&told);
 }
 
+static void ring(struct bell_ws_server *ws, bell_ws_timer timer, void *user)
+{
+    (void)timer, (void)user;
+    note_task(ws, 0, NULL);
+    (void)sem_post(&told);
+}
+
+static void start_ring(struct bell_ws_server *ws, bell_conn conn, void *user)
+{
+    note_task(ws, conn, user);
+    /* Longer than a loop with nobody left takes to end. */
+    if (bell_ws_start_timer(ws, 100, 0, ring, NULL, NULL) != BELL_OK) {
+        atomic_fetch_add(&strays, 1);
+        (void)sem_post(&told);
+    }
+}
+
+static void the_first_loop_waits_for_the_others(void **state)
+{
+    (void)state;
+    struct service s;
+    struct peer p;
+    begin_tasks(&s);
+    open_websocket(&p, s.port);
+    while (atomic_load(&is_on_first)) {
+        peer_close(&p);
+        open_websocket(&p, s.port);
+    }
+    bell_io_server_drain(s.io, LONG_MS);
+    expect_1001(&p);
+    assert_int_equal(bell_ws_run(s.ws, 0, start_ring, NULL), BELL_OK);
+    wait_posted(&told);
+    peer_send_frame(&p, 8, BELL_LIT("\x03\xe9"));
+    assert_int_equal(peer_read_to_end(&p), 0);
+    peer_close(&p);
+    bell_io_server_wait(s.io);
+    assert_int_equal(atomic_load(&tasks), atomic_load(&opens) + 2);
+    assert_int_equal(atomic_load(&strays), 0);
+    service_finish(&s);
+    assert_int_equal(sem_destroy(&told), 0);
+}
+
 /* What only such tasks touch needs no lock, in the end neither. */
 static void what_on_close_has_run_runs_on_the_first_loop(void **state)
 {
@@ -509,6 +551,7 @@ int main(void)
         cmocka_unit_test(a_later_call_only_brings_the_deadline_nearer),
         cmocka_unit_test(late_sessions_are_told_in_the_end),
         cmocka_unit_test(connections_on_their_way_to_another_loop_arrive),
+        cmocka_unit_test(the_first_loop_waits_for_the_others),
         cmocka_unit_test(what_on_close_has_run_runs_on_the_first_loop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
