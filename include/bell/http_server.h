@@ -252,7 +252,7 @@ typedef struct {
 BELL_NODISCARD BELL_API bell_status bell_http_respond(struct bell_http_request *request,
                                                       const bell_http_response *response);
 
-/* A request to be answered later; never 0. */
+/* A request to be answered later; never 0. None comes again before four billion others have. */
 typedef uint64_t bell_http_exchange;
 
 /* Defers the answer (of a handler or of on_upgrade); 0 when it was answered already. The request
@@ -260,8 +260,9 @@ typedef uint64_t bell_http_exchange;
 BELL_API bell_http_exchange bell_http_request_defer(struct bell_http_request *request);
 
 /*
- * Answers a deferred request. Any thread, once. A peer that has gone meanwhile is no error.
- * BELL_EINVAL, BELL_ENOMEM: call again, or the peer waits until the connection ends.
+ * Answers a deferred request. Any thread; the first answer counts. A later one is no error, nor is
+ * a peer that has gone meanwhile. BELL_EINVAL, BELL_ENOMEM: call again, or the peer waits until the
+ * connection ends.
  */
 BELL_NODISCARD BELL_API bell_status bell_http_respond_later(struct bell_http_server *http,
                                                             bell_http_exchange exchange,

@@ -275,12 +275,13 @@ BELL_NODISCARD static inline bell_status bell_ws_accept(struct bell_http_request
 }
 
 /*
- * Decides on a deferred upgrade; exchange is what bell_http_request_defer gave. Any thread, once.
- * A client that has gone meanwhile is no error (see discard). What it sends before it is accepted
- * waits, 64 KiB of it; the rest is not read. Guards are asked a second time before the answer,
- * since what they count may have changed. BELL_EINVAL (as bell_ws_accept; a sub-protocol that the
- * client does not offer gives it 500), BELL_ENOMEM, BELL_ENOTSUP: nothing was done and discard is
- * not called.
+ * Decides on a deferred upgrade; exchange is what bell_http_request_defer gave. Any thread; the
+ * first decision counts. A later one is no error, nor is a client that has gone meanwhile (see
+ * discard). What it sends before it is accepted waits, 64 KiB of it; the rest is not read. Guards
+ * are asked a second time before the answer, since what they count may have changed. BELL_EINVAL
+ * (as bell_ws_accept; a sub-protocol that the client does not offer gives it 500, and so do fields
+ * that only with the handshake's own pass 64 KiB), BELL_ENOMEM, BELL_ENOTSUP: nothing was done and
+ * discard is not called.
  */
 BELL_NODISCARD static inline bell_status bell_ws_accept_later(struct bell_ws_server *ws,
                                                               bell_http_exchange exchange,

@@ -103,8 +103,9 @@ void bell_client_slab_give(struct bell_client_slab *slab, struct bell_connection
     (void)pthread_mutex_lock(&slab->lock);
     c->phase = BELL_CONNECTION_FREE;
     c->slot = slot;
-    c->generation++;
-    c->u.next_free = slab->free_slots;
-    slab->free_slots = c;
+    if (++c->generation != 0) { /* else old handles would be good again: it is used up */
+        c->u.next_free = slab->free_slots;
+        slab->free_slots = c;
+    }
     (void)pthread_mutex_unlock(&slab->lock);
 }

@@ -47,7 +47,7 @@ struct bell_connection {
     uint32_t slot;       /* from 1 */
     uint32_t generation; /* of this use of the slot */
     uint8_t phase;       /* enum bell_connection_phase */
-    uint8_t request_number; /* HTTP: counts answers, so that a late one finds its own request */
+    uint8_t request_number; /* HTTP: counts answers, so that a file finds its own request */
     uint8_t subprotocol;    /* WEBSOCKET: 1 + index in the server's list; 0 = none */
     bool has_answered : 1;  /* HTTP: silence is that of a kept connection, not of a new one */
     bool is_secure : 1;     /* this client speaks TLS, with us or, as it says, a trusted proxy */

@@ -10,31 +10,30 @@
 #include "bell/net/mailbox.h"
 #include "bell/server/connection.h"
 #include "bell/server/http_server_internal.h"
-#include "bell/server/http_session.h"
+#include "bell/server/http_session_internal.h"
 #include "bell/server/io_server_internal.h"
 #include "bell/server/server_loop.h"
 
 #include <assert.h>
 
-/*
- * An exchange is the connection's handle with 8 of its generation's bits given to the request's
- * number.
- */
-enum { NUMBER_SHIFT = 56 };
-
+/* Built as a connection's handle, with the deferral's number in the place of the generation. */
 static bell_http_exchange exchange_of(const struct bell_connection *c)
 {
-    const uint64_t conn_mask = (UINT64_C(1) << NUMBER_SHIFT) - 1;
-    return (bell_connection_handle(c) & conn_mask) | (uint64_t)c->request_number << NUMBER_SHIFT;
+    return bell_connection_handle_of(c->stream.loop->index, c->slot, c->u.http->deferral);
 }
 
 bell_http_exchange bell_http_request_defer(struct bell_http_request *request)
 {
+    struct bell_connection *c = request->c;
+    struct bell_server_loop *home = bell_server_loop_of(c);
     if (request->state != BELL_HTTP_UNANSWERED) {
         return 0;
     }
+    assert(c->phase == BELL_CONNECTION_HTTP && c->u.http != NULL);
     request->state = BELL_HTTP_DEFERRED;
-    return exchange_of(request->c);
+    home->deferrals += home->deferrals == UINT32_MAX ? 2 : 1; /* 0 is none */
+    c->u.http->deferral = home->deferrals;
+    return exchange_of(c);
 }
 
 /* A copy of a response on its way to its loop. */
@@ -52,7 +51,7 @@ struct bell_connection *bell_http_exchange_find(const struct bell_server_loop *h
 {
     struct bell_connection *c = bell_slab_at(home, bell_connection_handle_slot(exchange));
     bool is_it = c != NULL && c->phase == BELL_CONNECTION_HTTP && bell_http_session_is_pending(c) &&
-                 exchange_of(c) == exchange;
+                 c->u.http->deferral != 0 && exchange_of(c) == exchange;
     return is_it ? c : NULL;
 }
 
@@ -118,6 +117,7 @@ static bell_status late_answer_copy(struct late_answer *a, const bell_http_respo
 static bell_status response_check(const bell_http_response *response)
 {
     const bell_http_response_head head = {
+        .date = BELL_LIT("Sun, 06 Nov 1994 08:49:37 GMT"), /* as long as the one it will have */
         .content_type = response->content_type,
         .fields = response->fields,
         .field_count = response->field_count,

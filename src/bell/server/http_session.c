@@ -262,6 +262,7 @@ static void request_done(struct bell_connection *c)
     c->request_number++;
     bell_buf_consume(&s->in, s->head_bytes);
     s->head_bytes = 0;
+    s->deferral = 0;
     bell_buf_clear(&s->body);
     bell_http_parser_init(&s->parser, &server_of(c)->limits, s->fields);
     s->is_head_request = false;

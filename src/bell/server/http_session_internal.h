@@ -32,6 +32,7 @@ struct bell_http_session {
         *upgrade;         /* (borrowed) PENDING: whose connection it may become; else NULL */
     uint64_t deadline_ms; /* of this step; 0 = none, or not looked at yet */
     uint32_t head_bytes;  /* of the head in front of in; 0 until it is complete */
+    uint32_t deferral;    /* of the request under way, by the application; 0 = none */
     uint8_t step;         /* enum bell_http_step */
     bool must_close;      /* after the answer */
     bool is_head_request;

@@ -65,7 +65,9 @@ void bell_slab_give(struct bell_server_loop *home, struct bell_connection *c)
         return;
     }
     c->phase = BELL_CONNECTION_FREE;
-    c->generation++;
+    if (++c->generation == 0) {
+        return; /* old handles would be good again: it is used up */
+    }
     c->u.next_free = home->free_slots;
     home->free_slots = c;
 }

@@ -67,6 +67,7 @@ struct bell_server_loop {
     bool is_draining;
     struct bell_http_date_cache date;
     struct bell_http_session *spare_http; /* (owned) for the next request; NULL = none */
+    uint32_t deferrals; /* of requests, until now: each has its number. It comes round in time */
     struct bell_ws_batch batch;
     struct bell_ws_rest_line rests;
 };

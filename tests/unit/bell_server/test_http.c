@@ -5,6 +5,8 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "bell/bell.h"
+#include "bell/server/io_server_internal.h"
+#include "bell/server/server_loop.h"
 #include "peer.h"
 
 #include <setjmp.h>
@@ -260,6 +262,74 @@ static void a_late_answer_to_a_peer_that_left_is_no_error(void **state)
     stop();
 }
 
+/* Defers a request of p; its exchange. */
+static bell_http_exchange ask_later(struct peer *p)
+{
+    bell_http_exchange exchange;
+    atomic_store(&deferred, 0);
+    peer_send(p, BELL_LIT("GET /later HTTP/1.1\r\nHost: a\r\n\r\n"));
+    while ((exchange = atomic_exchange(&deferred, 0)) == 0) {
+        (void)usleep(100);
+    }
+    return exchange;
+}
+
+static void only_the_first_late_answer_counts(void **state)
+{
+    enum { LATER = 600 }; /* requests: more than a byte could tell apart */
+    static const bell_http_response FIRST = {.status = 200};
+    static const bell_http_response SECOND = {.status = 299};
+    (void)state;
+    static struct peer p;
+    char body[64];
+    start(NULL);
+    peer_connect(&p, port);
+    bell_http_exchange old = ask_later(&p);
+    assert_int_equal(bell_http_respond_later(http, old, &FIRST), BELL_OK);
+    for (int i = 0; i < LATER; i++) {
+        assert_int_equal(read_answer(&p, body, sizeof body), 200);
+        bell_http_exchange next = ask_later(&p);
+        assert_int_not_equal(next, old);
+        assert_int_equal(bell_http_respond_later(http, old, &SECOND), BELL_OK);
+        assert_int_equal(bell_http_respond_later(http, next, &FIRST), BELL_OK);
+        assert_int_equal(bell_http_respond_later(http, next, &SECOND), BELL_OK);
+    }
+    assert_int_equal(read_answer(&p, body, sizeof body), 200);
+    peer_close(&p);
+    stop();
+}
+
+static void come_round_soon(struct bell_io_server *server, void *user)
+{
+    atomic_bool *is_done = user;
+    server->loops[0].deferrals = UINT32_MAX - 1;
+    atomic_store(is_done, true);
+}
+
+/* Numbers of deferrals come round in time, and none of them is 0. */
+static void an_exchange_is_never_0(void **state)
+{
+    (void)state;
+    static struct peer p;
+    static const bell_http_response ANSWER = {.status = 200};
+    atomic_bool is_done = false;
+    char body[64];
+    start(NULL);
+    assert_int_equal(bell_io_server_run_task(io, come_round_soon, &is_done), BELL_OK);
+    while (!atomic_load(&is_done)) {
+        (void)usleep(100);
+    }
+    peer_connect(&p, port);
+    for (uint32_t i = 0; i < 3; i++) {
+        bell_http_exchange exchange = ask_later(&p);
+        assert_int_equal(exchange >> 32, i == 0 ? UINT32_MAX : i);
+        assert_int_equal(bell_http_respond_later(http, exchange, &ANSWER), BELL_OK);
+        assert_int_equal(read_answer(&p, body, sizeof body), 200);
+    }
+    peer_close(&p);
+    stop();
+}
+
 /* Answers a request whose head has so many bytes; how many blocks there are then. */
 static int64_t live_after(size_t head_bytes)
 {
@@ -323,6 +393,39 @@ static void a_late_answer_may_have_as_many_fields_as_any(void **state)
     }
     assert_int_equal(count, FIELDS);
     peer_close(&p);
+    stop();
+}
+
+/* Whoever answers too much is told so, and can still answer otherwise. */
+static void a_late_answer_of_the_longest_head_is_sent_or_refused(void **state)
+{
+    enum { LIMIT_BYTES = 64 * 1024, AROUND_BYTES = 640 /* what a head has beside the fields */ };
+    static const bell_http_response OTHER = {.status = 299};
+    static char value[LIMIT_BYTES];
+    static struct peer p;
+    int refusals = 0;
+    int answers = 0;
+    (void)state;
+    memset(value, 'v', sizeof value);
+    start(NULL);
+    for (size_t n = LIMIT_BYTES - AROUND_BYTES; n <= LIMIT_BYTES; n += 8) {
+        const bell_http_field field = {BELL_LIT("X"), bell_slice_make(value, n)};
+        const bell_http_response late = {.status = 200, .fields = &field, .field_count = 1};
+        char line[sizeof "HTTP/1.1 200" - 1];
+        peer_connect(&p, port);
+        bell_http_exchange exchange = ask_later(&p);
+        bell_status st = bell_http_respond_later(http, exchange, &late);
+        if (st != BELL_OK) {
+            assert_int_equal(st, BELL_EINVAL);
+            assert_int_equal(bell_http_respond_later(http, exchange, &OTHER), BELL_OK);
+        }
+        assert_true(peer_read(&p, line, sizeof line));
+        assert_memory_equal(line, st == BELL_OK ? "HTTP/1.1 200" : "HTTP/1.1 299", sizeof line);
+        refusals += st != BELL_OK;
+        answers += st == BELL_OK;
+        peer_close(&p);
+    }
+    assert_true(refusals > 0 && answers > 0);
     stop();
 }
 
@@ -559,8 +662,11 @@ int main(void)
         cmocka_unit_test(answers_come_in_the_order_of_the_requests),
         cmocka_unit_test(bodies_of_a_long_pipeline_stay_apart),
         cmocka_unit_test(a_late_answer_to_a_peer_that_left_is_no_error),
+        cmocka_unit_test(only_the_first_late_answer_counts),
+        cmocka_unit_test(an_exchange_is_never_0),
         cmocka_unit_test(only_small_memory_is_kept),
         cmocka_unit_test(a_late_answer_may_have_as_many_fields_as_any),
+        cmocka_unit_test(a_late_answer_of_the_longest_head_is_sent_or_refused),
         cmocka_unit_test(a_client_that_has_ended_its_half_gets_all_its_answers),
         cmocka_unit_test(a_body_may_have_its_limit_and_no_byte_more),
         cmocka_unit_test(expect_continue_is_answered_before_the_body),

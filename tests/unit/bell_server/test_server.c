@@ -4,6 +4,8 @@
  */
 #include "base/mem.h"
 #include "bell/bell.h"
+#include "bell/server/connection.h"
+#include "bell/server/server_loop.h"
 #include "peer.h"
 
 #include <setjmp.h>
@@ -800,6 +802,45 @@ static void a_second_server_is_told_that_the_port_is_in_use(void **state)
     world_stop(&w);
 }
 
+/* A handle is a slot and the generation of its use: none may come a second time. */
+static void a_slot_that_was_used_as_often_as_can_be_told_is_not_used_again(void **state)
+{
+    static struct bell_server_loop home;
+    (void)state;
+    bell_client_slab_init(&home.clients);
+    struct bell_connection *c = bell_slab_take(&home);
+    assert_non_null(c);
+    const bell_conn first = bell_connection_handle(c);
+    bell_slab_give(&home, c);
+    c->generation = UINT32_MAX; /* after very many uses */
+    assert_ptr_equal(bell_slab_take(&home), c);
+    bell_slab_give(&home, c);
+    assert_ptr_not_equal(bell_slab_take(&home), c);
+    assert_null(bell_connection_find(&home, first));
+    bell_slab_finish(&home);
+    assert_int_equal(bell_mem_live(), 0);
+}
+
+static void a_clients_slot_likewise(void **state)
+{
+    static struct bell_client_slab slab;
+    bell_client_place first;
+    bell_client_place next;
+    (void)state;
+    bell_client_slab_init(&slab);
+    assert_int_equal(bell_client_slab_take(&slab, &first), BELL_OK);
+    struct bell_connection *c = bell_client_slab_at(&slab, first.slot);
+    c->generation = UINT32_MAX - 1;
+    bell_client_slab_give(&slab, c, first.slot);
+    assert_int_equal(bell_client_slab_take(&slab, &next), BELL_OK);
+    assert_int_equal(next.slot, first.slot);
+    bell_client_slab_give(&slab, c, first.slot);
+    assert_int_equal(bell_client_slab_take(&slab, &next), BELL_OK);
+    assert_int_not_equal(next.slot, first.slot);
+    bell_client_slab_finish(&slab);
+    assert_int_equal(bell_mem_live(), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -820,6 +861,8 @@ int main(void)
         cmocka_unit_test(draining_says_1001_and_ends_when_all_have_gone),
         cmocka_unit_test(stopping_closes_everybody_once),
         cmocka_unit_test(a_second_server_is_told_that_the_port_is_in_use),
+        cmocka_unit_test(a_slot_that_was_used_as_often_as_can_be_told_is_not_used_again),
+        cmocka_unit_test(a_clients_slot_likewise),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
