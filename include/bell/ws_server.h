@@ -369,6 +369,19 @@ BELL_NODISCARD BELL_API bell_status bell_ws_unsubscribe(struct bell_ws_server *w
                                                         bell_slice topic);
 
 /*
+ * Is the connection in this topic? false for a stale handle. Only on the connection's loop thread;
+ * in on_close it is still in those it was in.
+ */
+BELL_API bool bell_ws_is_subscribed(struct bell_ws_server *ws, bell_conn conn, bell_slice topic);
+/*
+ * The topics a connection is in, index from 0 in no order; empty when there are no more, and for a
+ * stale handle. Valid until the next bell_ws_unsubscribe or bell_ws_abort of this connection, or
+ * the end of the callback; leaving a topic gives its index to the last one, so who leaves some goes
+ * on at the same index. Only on the connection's loop thread; in on_close too.
+ */
+BELL_API bell_slice bell_ws_topic_at(struct bell_ws_server *ws, bell_conn conn, size_t index);
+
+/*
  * Queues one message for every subscriber but except (0 = for all). The frame is made once and
  * shared, and so is a compressed one, which the first loop that needs it makes. Any thread; what
  * one thread publishes and sends reaches each connection in that order, what two threads publish
@@ -479,6 +492,24 @@ BELL_NODISCARD BELL_API bell_status bell_ws_run(struct bell_ws_server *ws, bell_
  */
 BELL_NODISCARD BELL_API bell_status bell_ws_run_all(struct bell_ws_server *ws, bell_ws_task_fn task,
                                                     bell_ws_task_fn done, void *user);
+
+/*
+ * Calls visit for each connection of this server that is open and lives on the loop of the calling
+ * thread, in no order, until it returns false. Each loop has its own: bell_ws_run_all gets to all.
+ * visit may do what every callback may: close any connection, visit again. Who is closed meanwhile
+ * is not visited any more. It takes as long as all its visits do, and the loop does nothing else.
+ * BELL_ESTATE not on a loop thread of the server.
+ */
+typedef bool (*bell_ws_visit_fn)(struct bell_ws_server *ws, bell_conn conn, void *user);
+BELL_NODISCARD BELL_API bell_status bell_ws_visit(struct bell_ws_server *ws, bell_ws_visit_fn visit,
+                                                  void *user);
+/*
+ * The same for the subscribers of a topic. Who leaves it meanwhile is not visited any more, and who
+ * comes is not. Needs 8 bytes for each of them until it returns. BELL_EINVAL a bad name;
+ * BELL_ENOMEM: nobody was visited; BELL_ESTATE.
+ */
+BELL_NODISCARD BELL_API bell_status bell_ws_visit_topic(struct bell_ws_server *ws, bell_slice topic,
+                                                        bell_ws_visit_fn visit, void *user);
 
 /* A timer: unique among all that an I/O server ever has; never 0. */
 typedef uint64_t bell_ws_timer;

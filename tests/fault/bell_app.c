@@ -244,6 +244,34 @@ static void count_task(struct bell_ws_server *ws, bell_conn conn, void *user)
     atomic_fetch_add(&tasks_run, 1);
 }
 
+static bool go_on(struct bell_ws_server *ws, bell_conn conn, void *user)
+{
+    (void)ws;
+    (void)conn;
+    (void)user;
+    return true;
+}
+
+static void ring(struct bell_ws_server *ws, bell_ws_timer timer, void *user)
+{
+    (void)ws;
+    (void)timer;
+    (void)user;
+}
+
+static void visit_task(struct bell_ws_server *ws, bell_conn conn, void *user)
+{
+    atomic_bool *is_whole = user;
+    (void)conn;
+    bell_status st = bell_ws_visit_topic(ws, BELL_LIT("news"), go_on, NULL);
+    assert_true(st == BELL_OK || st == BELL_ENOMEM);
+    bell_status timed = bell_ws_start_timer(ws, 1, 0, ring, NULL, NULL);
+    assert_true(timed == BELL_OK || timed == BELL_ENOMEM);
+    if (st != BELL_OK || timed != BELL_OK) {
+        atomic_store(is_whole, false);
+    }
+}
+
 static bool may_fail(bell_status st)
 {
     assert_true(st == BELL_OK || st == BELL_ENOMEM || st == BELL_ECLOSED);
@@ -260,6 +288,16 @@ static bool call_all(const struct service *s, bell_conn conn)
         while (atomic_load(&tasks_run) == tasks) {
             (void)usleep(100);
         }
+    } else {
+        all = false;
+    }
+    atomic_bool is_whole = true;
+    tasks = atomic_load(&tasks_run);
+    if (may_fail(bell_ws_run_all(s->ws, visit_task, count_task, &is_whole))) {
+        while (atomic_load(&tasks_run) == tasks) {
+            (void)usleep(100);
+        }
+        all &= atomic_load(&is_whole);
     } else {
         all = false;
     }

@@ -734,9 +734,10 @@ bell_status bell_ws_unsubscribe(struct bell_ws_server *ws, bell_conn conn, bell_
     }
     bell_server_loop_settle(bell_server_loop_of(c));
     struct bell_ws_loop *loop = &ws->loops[c->stream.loop->index];
+    uint64_t hash = bell_topic_hash(topic); /* before its own name (bell_ws_topic_at) may go */
     bell_status st = bell_topic_unsubscribe(loop->topics, &c->u.ws.topics, topic);
     if (st == BELL_OK) {
-        bell_ws_server_forget_subscription(bell_topic_hash(topic), loop);
+        bell_ws_server_forget_subscription(hash, loop);
     }
     return st;
 }

@@ -297,6 +297,24 @@ const struct bell_topic_member *bell_topic_members(const struct bell_topic_table
     return topic == NULL ? NULL : topic->members;
 }
 
+bool bell_topic_is_in(const struct bell_topic_table *table, const struct bell_topic_list *list,
+                      bell_slice name)
+{
+    const struct bell_topic *topic = list->count > 0 && bell_topic_is_name(name)
+                                         ? find(table, name, bell_topic_hash(name))
+                                         : NULL;
+    return topic != NULL && place_of(list, topic) < list->count;
+}
+
+bell_slice bell_topic_name_at(const struct bell_topic_list *list, size_t index)
+{
+    if (index >= list->count) {
+        return bell_slice_make(NULL, 0);
+    }
+    const struct bell_topic *topic = list->places[index].topic;
+    return bell_slice_make(topic->name, topic->name_bytes);
+}
+
 uint32_t bell_topic_count(struct bell_topic_table *table, bell_slice name)
 {
     if (!bell_topic_is_name(name)) {

@@ -72,6 +72,15 @@ void bell_topic_leave_all(struct bell_topic_table *table, struct bell_topic_list
 const struct bell_topic_member *bell_topic_members(const struct bell_topic_table *table,
                                                    bell_slice name, size_t *count);
 
+/* Is the list's subscriber in this topic? */
+bool bell_topic_is_in(const struct bell_topic_table *table, const struct bell_topic_list *list,
+                      bell_slice name);
+/*
+ * The name of one of the list's topics, index from 0 in no order; empty when there are no more.
+ * Valid until the next unsubscribe or leave_all. Leaving a topic gives its index to the last one.
+ */
+bell_slice bell_topic_name_at(const struct bell_topic_list *list, size_t index);
+
 /* How many are in a topic. Any thread; a moment's value. */
 uint32_t bell_topic_count(struct bell_topic_table *table, bell_slice name);
 

@@ -1,8 +1,9 @@
 /*
  * Everything at once: peers that come, talk, break off and break rules; a component that in every
- * callback sends, publishes, subscribes and closes itself or others; other threads that do the same
- * through handles which may be stale; and at the end a drain or a stop in the middle of it. What
- * must hold: each connection hears open, then anything, then close once; nothing is left.
+ * callback sends, publishes, subscribes, looks around, sets timers and closes itself or others;
+ * other threads that do the same through handles which may be stale; and at the end a drain or a
+ * stop in the middle of it. What must hold: each connection hears open, then anything, then close
+ * once; nothing is left.
  *
  * Run it under the sanitizers. The seed is fixed, the threads' timing is not.
  */
@@ -38,6 +39,12 @@ static atomic_int messages;
 static atomic_int out_of_order;
 static atomic_int tasks_posted;
 static atomic_int tasks_run;
+static atomic_int rounds_posted;
+static atomic_int rounds_done;
+static atomic_int visits;
+static atomic_int rings;
+/* Timers that were started, on whatever loop, most of them over by now. */
+static atomic_uint_fast64_t timers[HANDLES];
 static atomic_bool is_over;
 
 static _Thread_local unsigned seed;
@@ -53,6 +60,47 @@ static bell_conn any_handle(void)
 }
 
 static void run_task(struct bell_ws_server *ws, bell_conn conn, void *user);
+static void run_round(struct bell_ws_server *ws, bell_conn conn, void *user);
+static void end_round(struct bell_ws_server *ws, bell_conn conn, void *user);
+static bool visit(struct bell_ws_server *ws, bell_conn conn, void *user);
+static void ring(struct bell_ws_server *ws, bell_ws_timer timer, void *user);
+
+/* What only a loop may do; elsewhere it is refused. */
+static bell_status look_around(struct bell_ws_server *ws, bell_conn conn, bell_slice topic)
+{
+    static _Thread_local int depth; /* of walks within walks */
+    bell_status st = BELL_OK;
+    switch (pick(4)) {
+    case 0:
+        if (depth < 2) {
+            depth++;
+            st = pick(2) == 0 ? bell_ws_visit(ws, visit, NULL)
+                              : bell_ws_visit_topic(ws, topic, visit, NULL);
+            depth--;
+        }
+        break;
+    case 1: {
+        bell_ws_timer timer;
+        st = bell_ws_start_timer(ws, pick(4), pick(3), ring, NULL, &timer);
+        if (st == BELL_OK) {
+            atomic_store(&timers[pick(HANDLES)], timer);
+        }
+        break;
+    }
+    case 2:
+        st = bell_ws_cancel_timer(ws, atomic_load(&timers[pick(HANDLES)]));
+        break;
+    default: {
+        bool is_in = bell_ws_is_subscribed(ws, conn, topic);
+        bell_slice name;
+        for (size_t i = 0; (name = bell_ws_topic_at(ws, conn, i)).n > 0; i++) {
+            is_in ^= bell_slice_equal(name, topic);
+        }
+        out_of_order += is_in; /* by one of the two only */
+    }
+    }
+    return st == BELL_ESTATE ? BELL_OK : st;
+}
 
 /* One thing that is legal anywhere. */
 static void do_anything(struct bell_ws_server *ws, bell_conn self)
@@ -63,7 +111,16 @@ static void do_anything(struct bell_ws_server *ws, bell_conn self)
     bell_slice data = bell_slice_make(text, pick(8) == 0 ? sizeof text : pick(100));
     bell_status st = BELL_OK;
     bool is_of_the_loop = false; /* another thread is told so */
-    switch (pick(13)) {
+    switch (pick(15)) {
+    case 14:
+        st = look_around(ws, conn, topic);
+        break;
+    case 13:
+        if (pick(4) == 0) {
+            st = bell_ws_run_all(ws, run_round, end_round, NULL);
+            atomic_fetch_add(&rounds_posted, st == BELL_OK);
+        }
+        break;
     case 12: {
         const bell_ws_publish_options options = {.is_retained = true};
         out_of_order += bell_ws_topic_count(ws, topic) > 100000;
@@ -130,6 +187,45 @@ static void run_task(struct bell_ws_server *ws, bell_conn conn, void *user)
     atomic_fetch_add(&tasks_run, 1);
     if (conn != 0 && pick(2) == 0) {
         do_anything(ws, conn);
+    }
+}
+
+/* Always on a loop. */
+static void run_round(struct bell_ws_server *ws, bell_conn conn, void *user)
+{
+    (void)user;
+    bell_status st = look_around(ws, any_handle(), bell_slice_from(TOPICS[pick(4)]));
+    out_of_order += conn != 0 || (st != BELL_OK && st != BELL_ENOTFOUND);
+}
+
+static void end_round(struct bell_ws_server *ws, bell_conn conn, void *user)
+{
+    (void)user;
+    out_of_order += conn != 0;
+    atomic_fetch_add(&rounds_done, 1);
+    do_anything(ws, 0);
+}
+
+static bool visit(struct bell_ws_server *ws, bell_conn conn, void *user)
+{
+    (void)user;
+    atomic_fetch_add(&visits, 1);
+    /* It is open, and lives here. */
+    out_of_order += bell_ws_get_user(ws, conn) == NULL;
+    if (pick(4) == 0) {
+        do_anything(ws, conn);
+    }
+    return pick(16) > 0;
+}
+
+static void ring(struct bell_ws_server *ws, bell_ws_timer timer, void *user)
+{
+    (void)user;
+    atomic_fetch_add(&rings, 1);
+    do_anything(ws, 0);
+    if (pick(4) == 0) {
+        bell_status st = bell_ws_cancel_timer(ws, timer);
+        out_of_order += st != BELL_OK && st != BELL_ENOTFOUND;
     }
 }
 
@@ -338,6 +434,7 @@ static void chaos(bool drain, unsigned round)
     service_finish(&s);
     assert_int_equal(atomic_load(&out_of_order), 0);
     assert_int_equal(atomic_load(&tasks_posted), atomic_load(&tasks_run));
+    assert_int_equal(atomic_load(&rounds_posted), atomic_load(&rounds_done));
 }
 
 static void order_holds_when_everybody_does_anything_and_a_drain_comes(void **state)
@@ -346,6 +443,7 @@ static void order_holds_when_everybody_does_anything_and_a_drain_comes(void **st
     chaos(true, 1);
     chaos(true, 2);
     assert_true(atomic_load(&opens) > 20 && atomic_load(&messages) > 20);
+    assert_true(atomic_load(&visits) > 0 && atomic_load(&rings) > 0);
 }
 
 static void order_holds_when_everybody_does_anything_and_a_stop_comes(void **state)

@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -1003,6 +1004,46 @@ static void backoff_stays_within_its_bounds(void **state)
     assert_true(most > 500);
 }
 
+struct visits {
+    atomic_int visits;
+    atomic_int rounds;
+};
+
+static bool visit(struct bell_ws_server *ws, bell_conn conn, void *user)
+{
+    struct visits *v = user;
+    bool is_subscribed = bell_ws_is_subscribed(ws, conn, BELL_LIT("visited"));
+    bell_status st = is_subscribed ? BELL_ESTATE : bell_ws_subscribe(ws, conn, BELL_LIT("visited"));
+    atomic_fetch_add(&v->visits, st == BELL_OK);
+    return true;
+}
+
+static void visit_here(struct bell_ws_server *ws, bell_conn conn, void *user)
+{
+    struct visits *v = user;
+    (void)conn;
+    if (bell_ws_visit(ws, visit, user) != BELL_OK) {
+        atomic_store(&v->visits, INT_MIN);
+    }
+}
+
+static void visited(struct bell_ws_server *ws, bell_conn conn, void *user)
+{
+    struct visits *v = user;
+    (void)ws;
+    (void)conn;
+    atomic_fetch_add(&v->rounds, 1);
+}
+
+/* How many connections of one kind all loops have. */
+static int visit_all(struct bell_ws_server *ws)
+{
+    struct visits v = {.visits = 0};
+    assert_int_equal(bell_ws_run_all(ws, visit_here, visited, &v), BELL_OK);
+    wait_for(&v.rounds, 1);
+    return atomic_load(&v.visits);
+}
+
 /* Messages that a server's connection passes on to a client's of the same program. */
 static void server_and_client_share_their_loops(void **state)
 {
@@ -1026,6 +1067,11 @@ static void server_and_client_share_their_loops(void **state)
         wait_for(&here.messages, i);
     }
     assert_int_equal(bell_http_server_websocket(s.http, "/x", client), BELL_ESTATE);
+    /* A walk sees those of its own kind, whichever end of a socket they are. */
+    assert_int_equal(visit_all(client), 4);
+    assert_int_equal(visit_all(s.ws), 4);
+    assert_int_equal(bell_ws_topic_count(client, BELL_LIT("visited")), 4);
+    assert_int_equal(bell_ws_topic_count(s.ws, BELL_LIT("visited")), 4);
     bell_io_server_stop(s.io);
     bell_ws_server_destroy(client); /* before the I/O server is */
     service_finish(&s);

@@ -36,6 +36,10 @@ static void check_all(struct bell_topic_table *table, const struct subscriber *a
         }
         assert_int_equal(count, expected);
         assert_int_equal(bell_topic_count(table, name_of(t, room)), expected);
+        for (int s = 0; s < SUBSCRIBERS; s++) {
+            assert_int_equal(bell_topic_is_in(table, &all[s].list, name_of(t, room)),
+                             all[s].is_in[t]);
+        }
         for (size_t i = 0; i < count; i++) {
             const struct subscriber *who = m[i].subscriber;
             assert_true(who->is_in[t]);
@@ -43,6 +47,23 @@ static void check_all(struct bell_topic_table *table, const struct subscriber *a
                 assert_ptr_not_equal(m[j].subscriber, who);
             }
         }
+    }
+}
+
+/* Each topic of each list is told, and, as many as they are, no other. */
+static void check_names(const struct subscriber *all)
+{
+    for (int s = 0; s < SUBSCRIBERS; s++) {
+        bool is_in[TOPICS] = {false};
+        size_t i = 0;
+        for (bell_slice name; (name = bell_topic_name_at(&all[s].list, i)).n > 0; i++) {
+            for (int t = 0; t < TOPICS; t++) {
+                char room[16];
+                is_in[t] |= bell_slice_equal(name, name_of(t, room));
+            }
+        }
+        assert_int_equal(i, all[s].list.count);
+        assert_memory_equal(is_in, all[s].is_in, sizeof is_in);
     }
 }
 
@@ -80,6 +101,7 @@ static void random_joins_and_leaves_agree_with_a_plain_model(void **state)
         }
         if (step % 500 == 0) {
             check_all(table, all);
+            check_names(all);
         }
     }
     check_all(table, all);
