@@ -20,6 +20,7 @@ enum {
 static atomic_int_fast64_t live_blocks;
 static atomic_int_fast64_t fail_countdown; /* 0 = off, 1 = the next allocation fails */
 static atomic_bool has_failed;
+static atomic_int_fast64_t give_backs;
 
 static bool must_fail(void)
 {
@@ -44,6 +45,16 @@ static void *counted(void *p)
 static void uncounted(void)
 {
     atomic_fetch_sub_explicit(&live_blocks, 1, memory_order_relaxed);
+}
+
+static void count_give_back(void)
+{
+    atomic_fetch_add_explicit(&give_backs, 1, memory_order_relaxed);
+}
+
+int64_t bell_mem_give_backs(void)
+{
+    return atomic_load_explicit(&give_backs, memory_order_relaxed);
 }
 
 int64_t bell_mem_live(void)
@@ -73,6 +84,10 @@ static void *counted(void *p)
 }
 
 static void uncounted(void)
+{
+}
+
+static void count_give_back(void)
 {
 }
 #endif
@@ -149,5 +164,13 @@ void bell_mem_bound_kept(void)
     /* They fail only for bad parameters. */
     (void)mallopt(M_MMAP_THRESHOLD, MAPPED_FROM_BYTES);
     (void)mallopt(M_TRIM_THRESHOLD, KEPT_MAX_BYTES);
+#endif
+}
+
+void bell_mem_give_back(void)
+{
+    count_give_back();
+#ifdef __GLIBC__
+    (void)malloc_trim(0);
 #endif
 }

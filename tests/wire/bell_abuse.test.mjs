@@ -209,6 +209,26 @@ test("who_sends_and_does_not_read_is_not_read", async (t) => {
     for (const ws of wires) ws.destroy();
 });
 
+test("what_a_crowd_has_taken_comes_back_when_it_has_left", async (t) => {
+    await BellServer.during({ args: ["--static", folder] }, async (crowded) => {
+        const one = frame(BINARY, Buffer.alloc(1024 * 1024, "e"));
+        await isServed(crowded);
+        const begin = crowded.rssBytes;
+        for (let round = 0; round < 2; round++) {
+            const wires = await Promise.all(Array.from({ length: 60 }, () => openWebSocket(crowded)));
+            for (const ws of wires) {
+                ws.pause();
+                for (let i = 0; i < 6; i++) ws.write(one);
+            }
+            await staysServed(t, 10);
+            await eventually("they have taken it", () => crowded.isSanitized || crowded.rssBytes > begin + 40e6);
+            for (const ws of wires) ws.destroy({ reset: true });
+        }
+        if (!crowded.isSanitized) await eventually("it comes back", () => crowded.rssBytes < begin + 8e6);
+        memoryIsBelow(t, begin + 8e6, crowded);
+    });
+});
+
 test("who_asks_and_does_not_read_is_not_read", async (t) => {
     const wires = await Promise.all(Array.from({ length: 30 }, () => Wire.connect(server.port, { paused: true })));
     const flood = Buffer.alloc(GET.length * 50000, GET);

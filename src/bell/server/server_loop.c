@@ -13,7 +13,10 @@
 
 #include <assert.h>
 
-enum { ACCEPT_PAUSE_MS = 100 };
+enum {
+    ACCEPT_PAUSE_MS = 100,
+    CROWD_LEAVES_MS = 1000, /* so long more of it may leave; and memory is given back once a time */
+};
 
 /* ---- slab ---- */
 
@@ -209,8 +212,27 @@ static void on_wake(void *user)
     bell_drain_on_wake(user);
 }
 
+/* Its connection is gone already. A crowd is never larger than before one of it leaves. */
+static void crowd_check(struct bell_server_loop *home)
+{
+    if (home->crowd <= home->open_count) {
+        home->crowd = home->open_count + 1;
+    }
+    if (home->crowd >= BELL_CROWD_MIN && home->open_count <= home->crowd / 2 &&
+        !bell_timer_is_armed(&home->crowd_timer)) {
+        bell_timer_arm(&home->loop.timers, &home->crowd_timer, home->loop.now_ms + CROWD_LEAVES_MS);
+    }
+}
+
+static void crowd_has_left(struct bell_server_loop *home)
+{
+    home->crowd = home->open_count;
+    bell_mem_give_back();
+}
+
 void bell_server_loop_on_closed(struct bell_server_loop *home)
 {
+    crowd_check(home);
     atomic_fetch_sub(&home->server->connection_count, 1);
     bell_drain_check(home);
 }
@@ -220,6 +242,8 @@ static void on_time(struct bell_timer *timer, uint64_t now_ms, void *user)
     struct bell_server_loop *home = user;
     if (timer == &home->accept_timer) {
         accept_again(home, now_ms);
+    } else if (timer == &home->crowd_timer) {
+        crowd_has_left(home);
     } else if (timer == &home->drain.deadline || timer == &home->drain.tick) {
         bell_drain_on_time(home, timer, now_ms);
     } else {
@@ -270,6 +294,7 @@ static void on_stop(void *user)
     struct bell_server_loop *home = user;
     note_failure(home);
     bell_timer_cancel(&home->loop.timers, &home->accept_timer);
+    bell_timer_cancel(&home->loop.timers, &home->crowd_timer);
     bell_handover_end(home);
     bell_drain_finish(home);
     bell_slab_each(home, close_connection, NULL);

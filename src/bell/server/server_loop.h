@@ -30,6 +30,8 @@ enum {
     BELL_MAX_TASKS = 256 * 1024,
     /* Tasks that run one within the other, since each gives another to a loop that has ended. */
     BELL_MAX_NESTED_TASKS = 64,
+    /* When half of so many connections have gone the memory they leave is worth looking for. */
+    BELL_CROWD_MIN = 16,
 };
 
 struct bell_io_server;
@@ -50,6 +52,8 @@ struct bell_server_loop {
     struct bell_listener *listeners; /* (owned) a list */
     uint32_t deal_next;              /* the loop that gets the next connection of a shared socket */
     struct bell_timer accept_timer;  /* accepts again after a failure */
+    struct bell_timer crowd_timer;   /* gives back the memory of a crowd that has left */
+    uint32_t crowd;                  /* the most connections since it was given back last */
     struct bell_drain drain;
     struct bell_taker *taker;        /* (owned) who takes over from this server; NULL = nobody */
     struct bell_connection **chunks; /* (owned) chunk_count of BELL_SLAB_CHUNK connections */
