@@ -116,8 +116,8 @@ BELL_NODISCARD BELL_API bell_status bell_metrics_write_prometheus(const struct b
 
 /*
  * A handler that answers with it, for bell_http_server_route(http, "GET", "/metrics",
- * bell_metrics_handle, NULL). Whoever may ask is told: put it where only your own may ask. user is
- * not used.
+ * bell_metrics_handle, NULL): that of the I/O server that was asked. Whoever asks is told, at each
+ * of its listeners, unless a handler of yours looks first who it is. user is not used.
  */
 BELL_API void bell_metrics_handle(struct bell_http_request *request, void *user);
 

@@ -21,8 +21,8 @@ enum {
     LABEL_BYTES = 2 * BELL_TOPIC_NAME_MAX_BYTES + 1, /* each byte escaped */
     MAX_TEXT_BYTES = 4 * 1024 * 1024,
     US_PER_S = 1000000,
+    NS_PER_S = 1000000000,
 };
-static const double NS_PER_S = 1e9;
 
 _Static_assert((size_t)BELL_METRICS_TURN_CLASSES == (size_t)BELL_LOOP_TURN_CLASSES,
                "the classes of loops are those that are told");
@@ -37,7 +37,8 @@ uint32_t bell_metrics_turn_limit_us(size_t index)
 static bell_loop_metrics loop_read(const struct bell_server_loop *home)
 {
     const struct bell_loop_counters *l = &home->loop.counters;
-    /* This one first: one that opens and ends meanwhile must not be missing below zero. */
+    /* This one first, for one that opens and ends meanwhile. Yet the loads may come to pass in
+     * either order, so fewer than none is none. */
     uint64_t closed = bell_counter_read(&home->counters.closed);
     bell_loop_metrics m = {
         .opened = bell_counter_read(&home->counters.opened),
@@ -47,7 +48,7 @@ static bell_loop_metrics loop_read(const struct bell_server_loop *home)
         .sent_bytes = bell_counter_read(&l->sent_bytes),
         .busy_ns = bell_counter_read(&l->busy_ns),
     };
-    m.connections = m.opened - closed;
+    m.connections = m.opened > closed ? m.opened - closed : 0;
     for (size_t i = 0; i < BELL_METRICS_TURN_CLASSES; i++) {
         m.turn_classes[i] = bell_counter_read(&l->turns[i]);
         m.turns += m.turn_classes[i];
@@ -267,15 +268,19 @@ static void say_turns(struct writer *w, const struct bell_io_server *io)
     for (uint32_t i = 0; i < io->loop_count; i++) {
         bell_loop_metrics m = loop_read(&io->loops[i]);
         uint64_t sum = 0;
+        /* Fractions are written as integers: "%f" has the comma of the program's locale. */
         for (size_t j = 0; j < BELL_METRICS_TURN_CLASSES - 1; j++) {
+            uint32_t limit_us = bell_metrics_turn_limit_us(j);
             sum += m.turn_classes[j];
-            say(w, "%s_bucket{loop=\"%" PRIu32 "\",le=\"%.6g\"} %" PRIu64 "\n", NAME, i,
-                (double)bell_metrics_turn_limit_us(j) / US_PER_S, sum);
+            say(w, "%s_bucket{loop=\"%" PRIu32 "\",le=\"%" PRIu32 ".%06" PRIu32 "\"} %" PRIu64 "\n",
+                NAME, i, limit_us / US_PER_S, limit_us % US_PER_S, sum);
         }
         say(w,
             "%s_bucket{loop=\"%" PRIu32 "\",le=\"+Inf\"} %" PRIu64 "\n"
-            "%s_sum{loop=\"%" PRIu32 "\"} %.9f\n%s_count{loop=\"%" PRIu32 "\"} %" PRIu64 "\n",
-            NAME, i, m.turns, NAME, i, (double)m.busy_ns / NS_PER_S, NAME, i, m.turns);
+            "%s_sum{loop=\"%" PRIu32 "\"} %" PRIu64 ".%09" PRIu64 "\n"
+            "%s_count{loop=\"%" PRIu32 "\"} %" PRIu64 "\n",
+            NAME, i, m.turns, NAME, i, m.busy_ns / NS_PER_S, m.busy_ns % NS_PER_S, NAME, i,
+            m.turns);
     }
 }
 

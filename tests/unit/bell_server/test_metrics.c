@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <locale.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
@@ -337,7 +338,7 @@ static void the_text_is_served_and_well_formed(void **state)
     assert_int_equal(read_answer(&p, body, sizeof body), 200);
     check_format(body);
     assert_non_null(strstr(body, "bell_loop_turn_seconds_bucket{loop=\"1\",le=\"+Inf\"}"));
-    assert_non_null(strstr(body, "bell_loop_turn_seconds_bucket{loop=\"0\",le=\"3e-05\"}"));
+    assert_non_null(strstr(body, "bell_loop_turn_seconds_bucket{loop=\"0\",le=\"0.000030\"}"));
     long open = value_in(body, "bell_connections{loop=\"0\"}") +
                 value_in(body, "bell_connections{loop=\"1\"}");
     assert_true(open == 1);
@@ -346,6 +347,45 @@ static void the_text_is_served_and_well_formed(void **state)
     assert_int_equal(bell_metrics_turn_limit_us(10), 0);
     assert_int_equal(bell_metrics_turn_limit_us(11), 0);
     peer_close(&p);
+    service_finish(&s);
+}
+
+/* Writes a locale whose decimal point is a comma. Returns whether this system can. */
+static bool make_comma_locale(const char *folder)
+{
+    char command[512];
+    (void)snprintf(command, sizeof command,
+                   "cd %s && printf 'LC_NUMERIC\\ndecimal_point \",\"\\nthousands_sep \"\"\\n"
+                   "grouping -1\\nEND LC_NUMERIC\\n' > source && "
+                   "localedef -c --no-archive -f ANSI_X3.4-1968 -i source ./comma >log 2>&1; "
+                   "test -f comma/LC_NUMERIC",
+                   folder);
+    return system(command) == 0;
+}
+
+static void the_text_is_the_same_in_every_locale(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/bell_locale_XXXXXX";
+    char command[64];
+    struct service s;
+    assert_non_null(mkdtemp(folder));
+    bool is_made = make_comma_locale(folder);
+    assert_int_equal(setenv("LOCPATH", folder, 1), 0);
+    const char *name = is_made ? setlocale(LC_NUMERIC, "comma") : NULL;
+    assert_int_equal(unsetenv("LOCPATH"), 0);
+    (void)snprintf(command, sizeof command, "rm -rf %s", folder);
+    assert_int_equal(system(command), 0);
+    if (name == NULL) {
+        skip(); /* localedef comes with glibc alone */
+    }
+    assert_string_equal(localeconv()->decimal_point, ",");
+    make(&s);
+    service_start(&s, 2);
+    const char *text = text_of(&s);
+    assert_non_null(setlocale(LC_NUMERIC, "C"));
+    check_format(text);
+    assert_non_null(strstr(text, ",le=\"0.300000\"} "));
     service_finish(&s);
 }
 
@@ -411,6 +451,7 @@ int main(void)
         cmocka_unit_test(named_topics_are_counted),
         cmocka_unit_test(thirty_two_topics_and_no_more),
         cmocka_unit_test(the_text_is_served_and_well_formed),
+        cmocka_unit_test(the_text_is_the_same_in_every_locale),
         cmocka_unit_test(who_writes_may_stop),
         cmocka_unit_test(numbers_are_read_while_loops_count),
     };
