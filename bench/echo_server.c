@@ -109,7 +109,7 @@ static const char HELP[] =
     "                   [--tls-min 1.2|1.3] [--listen-plain ADDRESS] [--publish TOKEN]\n"
     "\n"
     "ADDRESS is ADDR:PORT, unix:PATH, or systemd for the sockets that systemd has passed. A value\n"
-    "may also stand behind a \"=\".\n"
+    "may also stand behind a \"=\". Without --listen it is 127.0.0.1:9001.\n"
     "\n"
     "--deflate turns permessage-deflate on as the library does by default; the others, which\n"
     "change that, turn it on too. --hand-over takes the listening sockets of the one that runs "
@@ -249,10 +249,11 @@ static int settings_parse(struct settings *s, int argc, char **argv)
     return 0;
 }
 
-static bell_status complain(const char *address, bell_status st)
+/* Says what has failed, once. */
+static bell_status complain(const char *what, bell_status st)
 {
     if (st != BELL_OK) {
-        (void)fprintf(stderr, "echo-server: %s: %s\n", address, bell_status_text(st));
+        (void)fprintf(stderr, "echo-server: %s: %s\n", what, bell_status_text(st));
     }
     return st;
 }
@@ -386,22 +387,24 @@ static bell_status compose(const struct settings *s, struct bell_tls *tls,
     io_options.trusted_proxy_count = s->proxy_count;
     io_options.proxy_protocol = s->proxy_protocol;
     bell_status st;
-    if ((st = bell_ws_server_create(&component, &ws_options, ws)) != BELL_OK ||
-        (st = bell_http_server_create(&http_options, http)) != BELL_OK ||
+    if ((st = bell_ws_server_create(&component, &ws_options, ws)) != BELL_OK) {
+        return complain("--subprotocol", st);
+    }
+    if ((st = bell_http_server_create(&http_options, http)) != BELL_OK ||
         (st = bell_http_server_websocket(*http, "/*", *ws)) != BELL_OK) {
-        return st;
+        return complain("HTTP", st);
     }
     if (s->publish_token != NULL &&
         (st = bell_http_server_publish(*http, "/publish", *ws, s->publish_token,
                                        &publish_options)) != BELL_OK) {
-        return st;
+        return complain("--publish", st);
     }
     if (s->static_directory != NULL &&
         (st = bell_http_server_static(*http, "/", s->static_directory, NULL)) != BELL_OK) {
-        return st;
+        return complain(s->static_directory, st);
     }
     st = bell_io_server_create(*http, &io_options, io);
-    return st == BELL_OK ? listen_on_all(s, *io, tls) : st;
+    return st == BELL_OK ? listen_on_all(s, *io, tls) : complain("--io or --trusted-proxy", st);
 }
 
 int main(int argc, char **argv)
@@ -442,10 +445,7 @@ int main(int argc, char **argv)
         printf("echo-server ready port=%u threads=%" PRIu32 "\n",
                (unsigned)bell_io_server_port(io, 0), bell_io_server_threads(io));
         (void)fflush(stdout);
-        st = bell_io_server_run(io);
-    }
-    if (st != BELL_OK) {
-        (void)fprintf(stderr, "echo-server: %s\n", bell_status_text(st));
+        st = complain("run", bell_io_server_run(io));
     }
     bell_io_server_destroy(io);
     bell_http_server_destroy(http);

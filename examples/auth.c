@@ -154,10 +154,16 @@ int main(int argc, char **argv)
 {
     const struct bell_component room = {
         .on_upgrade = on_upgrade, .on_message = on_message, .on_close = on_close};
+    const char *address = argc > 1 ? argv[1] : "127.0.0.1:8080";
     pthread_t thread;
+    if (argc > 2 || address[0] == '-') {
+        (void)fprintf(stderr, "usage: auth [ADDR:PORT]\n");
+        return 2;
+    }
     if (pthread_create(&thread, NULL, answer_questions, NULL) != 0) {
+        (void)fprintf(stderr, "auth: no thread\n");
         return 1;
     }
     (void)pthread_detach(thread);
-    return bell_serve(argc > 1 ? argv[1] : "127.0.0.1:8080", &room) == BELL_OK ? 0 : 1;
+    return bell_serve(address, &room) == BELL_OK ? 0 : 1;
 }

@@ -23,6 +23,10 @@ int main(int argc, char **argv)
     struct bell_http_server *http = NULL;
     struct bell_io_server *io = NULL;
     bell_status st;
+    if (argc > 2 || address[0] == '-') {
+        (void)fprintf(stderr, "usage: echo [ADDR:PORT]\n");
+        return 2;
+    }
     if ((st = bell_ws_server_create(&echo, NULL, &ws)) == BELL_OK &&
         (st = bell_http_server_create(NULL, &http)) == BELL_OK &&
         (st = bell_http_server_websocket(http, "/*", ws)) == BELL_OK &&

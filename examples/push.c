@@ -27,7 +27,7 @@ int main(int argc, char **argv)
     struct bell_io_server *io = NULL;
     bell_status st;
     if (argc != 3) {
-        (void)fprintf(stderr, "usage: push ADDRESS TOKEN\n");
+        (void)fprintf(stderr, "usage: push ADDR:PORT TOKEN\n");
         return 2;
     }
     if ((st = bell_ws_server_create(&news, NULL, &ws)) == BELL_OK &&

@@ -79,13 +79,19 @@ static bell_status compose(const char *folder, struct bell_ws_server **ws,
 
 int main(int argc, char **argv)
 {
+    const char *address = argc > 1 ? argv[1] : "127.0.0.1:8080";
+    const char *folder = argc > 2 ? argv[2] : ".";
     struct bell_ws_server *ws = NULL;
     struct bell_http_server *http = NULL;
     struct bell_io_server *io = NULL;
     bell_status st;
-    if ((st = compose(argc > 2 ? argv[2] : ".", &ws, &http)) == BELL_OK &&
+    if (argc > 3 || address[0] == '-') {
+        (void)fprintf(stderr, "usage: site [ADDR:PORT [FOLDER]]\n");
+        return 2;
+    }
+    if ((st = compose(folder, &ws, &http)) == BELL_OK &&
         (st = bell_io_server_create(http, NULL, &io)) == BELL_OK &&
-        (st = bell_io_server_listen(io, argc > 1 ? argv[1] : "127.0.0.1:8080")) == BELL_OK) {
+        (st = bell_io_server_listen(io, address)) == BELL_OK) {
         running = io;
         const struct sigaction action = {.sa_handler = on_signal};
         (void)sigaction(SIGTERM, &action, NULL);
@@ -95,7 +101,7 @@ int main(int argc, char **argv)
         st = bell_io_server_run(io);
     }
     if (st != BELL_OK) {
-        (void)fprintf(stderr, "site: %s\n", bell_status_text(st));
+        (void)fprintf(stderr, "site: folder %s at %s: %s\n", folder, address, bell_status_text(st));
     }
     bell_io_server_destroy(io);
     bell_http_server_destroy(http);

@@ -79,8 +79,8 @@ int main(int argc, char **argv)
     struct bell_http_server *http = NULL;
     struct bell_io_server *io = NULL;
     bell_status st = bell_tls_create(NULL, &tls);
-    const char *why = "";
-    if (st == BELL_OK && (st = bell_tls_add_certificate(tls, argv[2], argv[3])) != BELL_OK) {
+    const char *why = argv[1];
+    if (st != BELL_OK || (st = bell_tls_add_certificate(tls, argv[2], argv[3])) != BELL_OK) {
         why = bell_tls_why(tls);
     }
     if (st == BELL_OK && (st = compose(argv[1], tls, &ws, &http, &io)) == BELL_OK &&
@@ -90,7 +90,7 @@ int main(int argc, char **argv)
         wait_for_signals(io, tls, &set);
     }
     if (st != BELL_OK) {
-        (void)fprintf(stderr, "tls: %s %s\n", bell_status_text(st), why);
+        (void)fprintf(stderr, "tls: %s: %s\n", bell_status_text(st), why);
     }
     bell_io_server_destroy(io);
     bell_http_server_destroy(http);

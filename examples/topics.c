@@ -4,6 +4,7 @@
  */
 #include <bell/bell.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,5 +52,10 @@ int main(int argc, char **argv)
 {
     const struct bell_component rooms = {
         .on_open = on_open, .on_message = on_message, .on_close = on_close};
-    return bell_serve(argc > 1 ? argv[1] : "127.0.0.1:8080", &rooms) == BELL_OK ? 0 : 1;
+    const char *address = argc > 1 ? argv[1] : "127.0.0.1:8080";
+    if (argc > 2 || address[0] == '-') {
+        (void)fprintf(stderr, "usage: topics [ADDR:PORT]\n");
+        return 2;
+    }
+    return bell_serve(address, &rooms) == BELL_OK ? 0 : 1;
 }

@@ -211,7 +211,54 @@ test("tls_serves_and_takes_new_certificates_without_dropping_anybody", async () 
 test("tls_without_a_certificate_says_what_is_missing", async () => {
     await assert.rejects(BellServer.start({
         program: "examples/tls", address: ["127.0.0.1:0", "/nonexistent.pem", "/nonexistent.key"],
-    }), /ended with 1: tls: not found .*\/nonexistent\.pem/);
+    }), /ended with 1: tls: not found: .*\/nonexistent\.pem/);
+});
+
+/** Runs a program that is expected to end by itself. */
+async function fails(name, ...args) {
+    const program = join(BUILD, name === "echo-server" ? "bench" : "examples", name);
+    const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], timeout: 20_000 });
+    const run = { out: "", err: "" };
+    child.stdout.setEncoding("utf8").on("data", (text) => (run.out += text));
+    child.stderr.setEncoding("utf8").on("data", (text) => (run.err += text));
+    [run.status] = await once(child, "close");
+    assert.equal(run.out, "", name);
+    return run;
+}
+
+test("examples_tell_how_they_want_to_be_called", async () => {
+    for (const name of ["auth", "client", "echo", "push", "site", "tls", "topics"]) {
+        const run = await fails(name, "--help");
+        assert.equal(run.status, 2, name);
+        assert.match(run.err, new RegExp(`^usage: ${name} `), name);
+    }
+    const chat = await fails("chat", "--help");
+    assert.equal(chat.status, 1);
+    assert.match(chat.err, /cannot serve address=--help .* wanted=ADDR:PORT/);
+});
+
+test("examples_say_where_they_cannot_listen", async () => {
+    await BellServer.during({ program: "examples/echo", address: ["127.0.0.1:0"], hasDrain: false }, async (echo) => {
+        const address = `127.0.0.1:${echo.port}`;
+        const calls = { auth: [], chat: [], echo: [], push: ["token"], site: [], topics: [] };
+        for (const [name, args] of Object.entries(calls)) {
+            const run = await fails(name, address, ...args);
+            assert.equal(run.status, 1, name);
+            assert.ok(run.err.includes(address) && run.err.includes("the address is in use"), `${name}: ${run.err}`);
+        }
+    });
+});
+
+test("site_says_which_folder_is_missing", async () => {
+    const run = await fails("site", "127.0.0.1:0", "/nonexistent");
+    assert.equal(run.status, 1);
+    assert.match(run.err, /site: folder \/nonexistent .*: not found/);
+});
+
+test("client_says_what_is_wrong_with_a_url", async () => {
+    const run = await fails("client", "http://127.0.0.1/");
+    assert.equal(run.status, 2);
+    assert.match(run.err, /client: http:\/\/127\.0\.0\.1\/: invalid argument/);
 });
 
 /** Runs the client example with these lines on its standard input, and an end. */
@@ -253,5 +300,20 @@ test("client_tells_why_it_was_refused", async () => {
         });
     } finally {
         await rm(folder, { recursive: true, force: true });
+    }
+});
+
+test("echo_server_says_once_what_has_failed", async () => {
+    for (const [args, what] of [
+        [["--listen=8080"], "8080: invalid argument"],
+        [["--listen=unix:/nonexistent/socket"], "unix:/nonexistent/socket: invalid argument"],
+        [["--static=/nonexistent"], "/nonexistent: not found"],
+        [["--subprotocol=a,b"], "--subprotocol: invalid argument"],
+        [["--trusted-proxy=1.2.3"], "--io or --trusted-proxy: invalid argument"],
+        [["--publish="], "--publish: invalid argument"],
+    ]) {
+        const run = await fails("echo-server", "--listen=127.0.0.1:0", ...args);
+        const said = run.err.replace(/^\S+Z (info|error) .*\n/gm, ""); // the log may name an option of libbell
+        assert.deepEqual([run.status, said], [1, `echo-server: ${what}\n`]);
     }
 });
