@@ -70,7 +70,7 @@ public_headers() {
         echo "#include \"bell/$(basename "$header")\"" |
             gcc -std=c17 -Wall -Wextra -Wpedantic -Werror -Iinclude -fsyntax-only -xc - || return 1
         echo "#include \"bell/$(basename "$header")\"" |
-            g++ -std=c++17 -Wall -Wextra -Wpedantic -Werror -Iinclude -fsyntax-only -xc++ - || return 1
+            g++ -std=c++17 -Wall -Wextra -Wpedantic -Wold-style-cast -Werror -Iinclude -fsyntax-only -xc++ - || return 1
     done
 }
 

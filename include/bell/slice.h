@@ -27,8 +27,21 @@ typedef struct {
 #define BELL_LIT(s) ((bell_slice){(s), sizeof(s) - 1})
 #endif
 
+/*
+ * The same where only an initializer is wanted and no value: in one of a static variable strict C
+ * (-Wpedantic) does not take BELL_LIT for a constant. bell_slice name = BELL_LIT_INIT("text");
+ */
+#define BELL_LIT_INIT(s)                                                                           \
+    {                                                                                              \
+        (s), sizeof(s) - 1                                                                         \
+    }
+
 /* For printf: printf("%.*s", BELL_FMT(s)). Slices over INT_MAX bytes must not be printed. */
+#ifdef __cplusplus
+#define BELL_FMT(s) static_cast<int>((s).n), (s).p
+#else
 #define BELL_FMT(s) (int)(s).n, (s).p
+#endif
 
 /* The slice over a zero-terminated string; NULL gives the empty slice. */
 static inline bell_slice bell_slice_from(const char *text)
@@ -40,7 +53,11 @@ static inline bell_slice bell_slice_from(const char *text)
 /* The slice over n bytes at p. */
 static inline bell_slice bell_slice_make(const void *p, size_t n)
 {
+#ifdef __cplusplus
+    bell_slice s = {static_cast<const char *>(p), n};
+#else
     bell_slice s = {(const char *)p, n};
+#endif
     return s;
 }
 

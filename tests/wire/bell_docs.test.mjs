@@ -19,7 +19,7 @@ import { request, Wire } from "../support/bell_wire.mjs";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const GUIDE = join(ROOT, "docs/libbell");
-const WARNINGS = ["-std=c17", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter"];
+const WARNINGS = ["-std=c17", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-Wno-unused-parameter"];
 // A fragment need not use all it makes.
 const FRAGMENT = ["-Wno-unused", "-Werror=unused-result", "-fsyntax-only"];
 

@@ -41,9 +41,13 @@ async function pkgConfig(...args) {
 /** A build with sanitizers makes a library that wants them in the program too. */
 const sanitizers = () => (options.b_sanitize === "none" ? [] : [`-fsanitize=${options.b_sanitize}`]);
 
+/** By the letter of the standard, as strict as projects are that use libbell. */
+const WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wno-unused-parameter", "-Werror"];
+const LANGUAGES = { cc: ["-std=c17", "-D_GNU_SOURCE"], "g++": ["-std=c++17", "-Wold-style-cast"] };
+
 async function compile(compiler, source, name, libraries) {
     const program = join(folder, name);
-    await run(compiler, ["-Wall", "-Wextra", "-Wno-unused-parameter", "-Werror", ...sanitizers(), "-o", program,
+    await run(compiler, [...LANGUAGES[compiler], ...WARNINGS, ...sanitizers(), "-o", program,
         source, ...await pkgConfig("--cflags"), ...libraries]);
     return program;
 }
@@ -109,6 +113,18 @@ for (const [kind, libraries] of [["shared", shared], ["static", fixed]]) {
     });
 }
 
+for (const [compiler, ending] of [["cc", "c"], ["g++", "cpp"]]) {
+    test(`every_header_compiles_alone_with_${compiler === "cc" ? "c" : "c_plus_plus"}`, async () => {
+        const headers = await readdir(join(folder, options.prefix, "include/bell"));
+        assert.ok(headers.includes("bell.h"));
+        for (const header of headers) {
+            const source = join(folder, `${header}.${ending}`);
+            await writeFile(source, `#include <bell/${header}>\n#include <bell/${header}>\n`);
+            await run(compiler, [...LANGUAGES[compiler], ...WARNINGS, ...await pkgConfig("--cflags"), "-fsyntax-only", source]);
+        }
+    });
+}
+
 test("a_program_in_c_plus_plus_runs_with_it", async () => {
     const source = join(folder, "version.cpp");
     await writeFile(source, `#include <bell/bell.h>
@@ -121,9 +137,10 @@ int main()
     bell_component nothing = {};
     bell_status st = bell_ws_server_create(&nothing, &options, &ws);
     bell_ws_server_destroy(ws);
-    std::printf("%s %s %zu\\n", bell_version(), bell_status_name(st), BELL_LIT("abc").n);
+    bell_slice text = bell_slice_make("abcd", 3);
+    std::printf("%s %s %.*s\\n", bell_version(), bell_status_name(st), BELL_FMT(text));
 }
 `);
-    const program = await compile("g++", source, "version", ["-std=c++17", ...await shared()]);
-    assert.equal(await run(program, []), `${VERSION.slice(1).join(".")} BELL_OK 3\n`);
+    const program = await compile("g++", source, "version", await shared());
+    assert.equal(await run(program, []), `${VERSION.slice(1).join(".")} BELL_OK abc\n`);
 });
