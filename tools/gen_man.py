@@ -2,7 +2,7 @@
 """Makes the manual pages that follow from something else, while building:
 
     tools/gen_man.py header HEADER VERSION OUT       bell_NAME(3) from include/bell/NAME.h
-    tools/gen_man.py calls HEADER                    prints the calls that page explains, one a line
+    tools/gen_man.py names HEADER                    prints the calls and types that page explains, one a line
     tools/gen_man.py desk TEMPLATE TABLES VERSION OUT
                         deskbell(1) and deskbell.conf(5) from docs/man/*.in and docs/deskbell.md, which the
                         program prints from its tables of options
@@ -168,6 +168,18 @@ def name_of(prototype: str) -> str:
     return parts_of(prototype)[1]
 
 
+def title_of(definition: str) -> str:
+    """The name of a type or macro."""
+    words = re.sub(r"\W", " ", definition.split("{")[0]).split()
+    if definition.startswith("#"):
+        return words[1]
+    if "(*" in definition.split("{")[0]:
+        return re.search(r"\(\*(\w+)\)", definition).group(1)
+    if definition.startswith("typedef") or not words:
+        return re.search(r"(\w+);$", definition).group(1)
+    return " ".join(words[:2])
+
+
 def synopsis(prototype: str) -> list[str]:
     kind, name, arguments = parts_of(prototype)
     return [f'.Ft "{kind}"', f".Fo {name}", *[f'.Fa "{a}"' for a in arguments], ".Fc"]
@@ -190,21 +202,8 @@ def header_page(header: pathlib.Path, version: str) -> str:
             out += synopsis(function)
     out += [".Sh DESCRIPTION", *paragraphs(top)[1:]]
     for item in items:
-        if item.functions:
-            out.append(".Ss " + ", ".join(name_of(f) for f in item.functions))
-        else:
-            names = [re.sub(r"\W", " ", d.split("{")[0]).split() for d in item.definitions]
-            titles = []
-            for words, definition in zip(names, item.definitions):
-                if definition.startswith("#"):
-                    titles.append(words[1])
-                elif "(*" in definition.split("{")[0]:
-                    titles.append(re.search(r"\(\*(\w+)\)", definition).group(1))
-                elif definition.startswith("typedef") or not words:
-                    titles.append(re.search(r"(\w+);$", definition).group(1))
-                else:
-                    titles.append(" ".join(words[:2]))
-            out.append(".Ss " + ", ".join(dict.fromkeys(titles)))
+        titles = [name_of(f) for f in item.functions] + [title_of(d) for d in item.definitions]
+        out.append(".Ss " + ", ".join(dict.fromkeys(titles)))
         body = paragraphs(item.comment)
         out += body[1:] if body[:1] == [".Pp"] else body
         for definition in item.definitions:
@@ -292,9 +291,11 @@ def desk_page(template: pathlib.Path, tables: pathlib.Path, version: str) -> str
 
 
 def main() -> int:
-    if sys.argv[1] == "calls":
+    if sys.argv[1] == "names":
         _, items = parse(pathlib.Path(sys.argv[2]).read_text())
-        print("\n".join(name_of(function) for item in items for function in item.functions))
+        calls = [name_of(function) for item in items for function in item.functions]
+        types = [title_of(d).split()[-1] for item in items for d in item.definitions if not d.startswith("#")]
+        print("\n".join(name for name in dict.fromkeys(calls + types) if name.startswith("bell_")))
         return 0
     kind, *arguments, out = sys.argv[1:]
     if kind == "header":

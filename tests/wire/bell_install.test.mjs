@@ -89,6 +89,26 @@ test("installs_libraries_headers_and_program", async () => {
     }
 });
 
+test("every_public_call_and_type_has_a_manual_page_that_explains_it", async () => {
+    const include = join(folder, options.prefix, "include/bell");
+    const names = [];
+    for (const header of await readdir(include)) {
+        const text = await readFile(join(include, header), "utf8");
+        // Types with fields or values, the table of callbacks, those for callbacks, plain ones; and calls.
+        for (const shape of [/^\} (bell_\w+);$/gm, /^struct (bell_\w+) \{$/gm, /^typedef .*\(\*(bell_\w+)\)/gm,
+            /^typedef \w+ (bell_\w+);$/gm, /\b(bell_\w+?)(?<!_sized)\([^()]*\);$/gm]) {
+            names.push(...[...text.matchAll(shape)].map((match) => match[1]));
+        }
+    }
+    for (const name of ["bell_ws_options", "bell_component", "bell_ws_task_fn", "bell_conn", "bell_ws_close"]) {
+        assert.ok(names.includes(name), `${name} is not looked for`);
+    }
+    for (const name of names.filter((one) => !one.endsWith("_sized"))) {
+        const page = await readFile(join(folder, options.prefix, options.mandir, "man3", `${name}.3`), "utf8");
+        assert.match(page, new RegExp(`^\\.Ss (?:[\\w ]+, )*(?:struct )?${name}(?:,|$)`, "m"), name);
+    }
+});
+
 test("tells_its_version_to_pkg_config", async () => {
     assert.deepEqual(await pkgConfig("--modversion"), [VERSION.slice(1).join(".")]);
 });
