@@ -5,9 +5,9 @@
 #
 # The folder's name says how it is built:
 #
-#   release  what people run: optimised, without tests
+#   release  what people run: optimised, as one whole (LTO) with gcc, without tests
 #   test     what `make test` runs: optimised for debugging
-#   gcc      gcc as in release, warnings are errors
+#   gcc      gcc, optimised, warnings are errors
 #   clang    clang, AddressSanitizer and UndefinedBehaviorSanitizer, warnings are errors
 #   tsan     gcc, ThreadSanitizer
 #   fuzz     clang, libFuzzer with both of asan
@@ -17,7 +17,12 @@ cd "$(dirname "$0")/.."
 folder=$1
 shift
 case $(basename "$folder") in
-release) options='--buildtype=release -Dtests=false --libdir=lib' ;; # as tools/install.sh wants it
+release)
+    options='--buildtype=release -Dtests=false --libdir=lib' # as tools/install.sh wants it
+    case $("${CC:-cc}" --version 2>/dev/null) in
+    *'Free Software Foundation'*) options="$options -Db_lto=true" ;; # see meson.build
+    esac
+    ;;
 test) options='--buildtype=debugoptimized' ;;
 gcc)
     CC=gcc

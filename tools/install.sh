@@ -55,6 +55,11 @@ if [ "$(option prefix)" != "$PREFIX" ] || [ "$(option libdir)" != "$LIBDIR" ]; t
 fi
 run as_owner ninja -C "$folder"
 run env DESTDIR="${DESTDIR:-}" meson install -C "$folder" --no-rebuild
+# What only this very compiler could read; its other half any linker takes.
+if [ "$(option b_lto)" = True ]; then
+    run objcopy --wildcard --remove-section='.gnu.lto_*' --remove-section='.gnu.debuglto_*' \
+        "${DESTDIR:-}$PREFIX/$LIBDIR/libbell.a"
+fi
 if [ "$(id -u)" -eq 0 ]; then
     chown --reference="$folder" "$folder/meson-logs/install-log.txt"
 fi
