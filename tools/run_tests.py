@@ -268,10 +268,11 @@ class Suites:
         count = Count()
         if not names:
             return count
+        jobs = self.options.jobs + self.options.jobs // 2  # the longest wait most of their time
         log = self.build / "meson-logs" / "testlog.json"
         log.unlink(missing_ok=True)
         done = run(
-            ["meson", "test", "-C", str(self.build), "--no-rebuild", "--num-processes", str(self.options.jobs),
+            ["meson", "test", "-C", str(self.build), "--no-rebuild", "--num-processes", str(jobs),
              "--timeout-multiplier", str(self.options.slow), *names],
             self.limit(UNIT_LIMIT_S), env or self.env)
         seen = set()

@@ -233,10 +233,17 @@ WRAPPED(int, unlink, const char *path)
     return fault_fails(CALL_UNLINK) ? -1 : __real_unlink(path);
 }
 
+/* Counted before anybody can see that it is closed. */
 WRAPPED(int, close, int fd)
 {
+    int error = 0;
+    bool fails = fault_is_due(CALL_CLOSE, &error);
     int closed = __real_close(fd);
-    return fault_fails(CALL_CLOSE) ? -1 : closed;
+    if (fails) {
+        errno = error;
+        return -1;
+    }
+    return closed;
 }
 
 WRAPPED(ssize_t, pread64, int fd, void *out, size_t n, off64_t at)

@@ -346,6 +346,7 @@ static void a_connection_fails_cleanly_at_each_call_and_the_next_one_works(void 
             faults_begin(&f);
             bool all = talk_to(&b, url_of(&b, TO_ADDRESS));
             settle(&b);
+            descriptors_wait(started); /* sockets are closed a moment later */
             failed = faults_end() > 0;
             if (!all && (ROWS[i].is_harmless || !failed)) {
                 fail_msg("row %zu, call %u: the connection was disturbed", i, nth);

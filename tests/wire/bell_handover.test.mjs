@@ -162,7 +162,8 @@ test("a server is replaced ten times under load, and nobody is refused or reset"
 }));
 
 test("sessions of the old server get 1001, spread over its time", () => withFolder(async (folder) => {
-    const args = ["--hand-over", join(folder, "h"), "--listen", "127.0.0.1:0", "--spread", "600"];
+    // Longer than this program or the new server is held up while they start.
+    const args = ["--hand-over", join(folder, "h"), "--listen", "127.0.0.1:0", "--spread", "2000"];
     const first = new Echo(args);
     const port = await first.ready;
     const wires = [];

@@ -1,5 +1,7 @@
 #include "peer.h"
 
+#include "base/clock.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -127,6 +129,19 @@ void peer_send(struct peer *p, bell_slice bytes)
         }
         bytes.p += n;
         bytes.n -= (size_t)n;
+    }
+}
+
+void peer_connect_saying(struct peer *p, uint16_t port, bell_slice bytes, uint32_t within_ms)
+{
+    uint64_t begin_ms = bell_clock_now_ms();
+    peer_connect(p, port);
+    peer_send(p, bytes);
+    while (bell_clock_now_ms() - begin_ms >= within_ms) {
+        peer_close(p);
+        begin_ms = bell_clock_now_ms();
+        peer_connect(p, port);
+        peer_send(p, bytes);
     }
 }
 

@@ -29,6 +29,9 @@ void peer_connect(struct peer *p, uint16_t port);
 bool peer_connect_try(struct peer *p, uint16_t port);
 /* The same with the smallest receive buffer, for a reader that is slow. */
 void peer_connect_small(struct peer *p, uint16_t port);
+/* Connects and says something so soon that it has come before the server has waited for so long:
+ * with another connection when this program was held up meanwhile. */
+void peer_connect_saying(struct peer *p, uint16_t port, bell_slice bytes, uint32_t within_ms);
 /* Connects to ::1, and to a Unix socket. */
 void peer_connect_ipv6(struct peer *p, uint16_t port);
 void peer_connect_unix(struct peer *p, const char *path);

@@ -19,27 +19,29 @@
 
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 
-enum { PATIENCE_MS = 20000, HEAD_MS = 300, CLOSE_MS = 300, IDLE_MS = 1500 };
+enum { PATIENCE_MS = 20000, IDLE_MS = 1500 };
 
 static struct told app;
 static struct service s;
 static struct peer p;
 
-static void begin(void)
+static void begin_with(uint32_t idle_timeout_ms)
 {
-    bell_http_options http;
     bell_ws_options ws;
     told_reset(&app, true);
     const struct bell_component component = told_component(&app);
-    bell_http_options_init(&http);
-    http.head_timeout_ms = HEAD_MS;
     bell_ws_options_init(&ws);
-    ws.close_timeout_ms = CLOSE_MS;
-    ws.heartbeat_ms = IDLE_MS / 3;
-    ws.idle_timeout_ms = IDLE_MS;
-    service_init(&s, &http);
+    ws.heartbeat_ms = idle_timeout_ms / 3;
+    ws.idle_timeout_ms = idle_timeout_ms;
+    service_init(&s, NULL);
     service_add_websocket(&s, &component, &ws);
     service_start(&s, 1);
+}
+
+/* Nothing ends by time. */
+static void begin(void)
+{
+    begin_with(2 * PATIENCE_MS);
 }
 
 static void open_websocket(void)
@@ -216,7 +218,7 @@ static void a_peer_that_takes_nothing_either_is_let_go_in_time(void **state)
 {
     static char large[3 << 20];
     (void)state;
-    begin();
+    begin_with(IDLE_MS);
     peer_connect_small(&p, s.port);
     assert_int_equal(peer_upgrade(&p, "/ws", ""), 101);
     wait_for(&app.opens, 1);

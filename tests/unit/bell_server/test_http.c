@@ -139,15 +139,19 @@ static int read_answer(struct peer *p, char *body, size_t size)
     return status;
 }
 
-static void ask(const char *request, int status, const char *expected)
+static void ask_within(uint32_t within_ms, const char *request, int status, const char *expected)
 {
     static struct peer p;
     char body[2048];
-    peer_connect(&p, port);
-    peer_send(&p, bell_slice_from(request));
+    peer_connect_saying(&p, port, bell_slice_from(request), within_ms);
     assert_int_equal(read_answer(&p, body, sizeof body), status);
     assert_string_equal(body, expected);
     peer_close(&p);
+}
+
+static void ask(const char *request, int status, const char *expected)
+{
+    ask_within(UINT32_MAX, request, status, expected);
 }
 
 static void a_handler_sees_the_request(void **state)
@@ -487,23 +491,24 @@ static void expect_continue_is_answered_before_the_body(void **state)
 
 static void slow_clients_are_told_408_and_silent_ones_closed(void **state)
 {
+    enum { TIMEOUT_MS = 100 };
     (void)state;
     static struct peer p;
     char body[256];
     bell_http_options o;
     bell_http_options_init(&o);
-    o.head_timeout_ms = 100;
-    o.body_timeout_ms = 100;
-    o.keep_alive_ms = 100;
+    o.head_timeout_ms = TIMEOUT_MS;
+    o.body_timeout_ms = TIMEOUT_MS;
+    o.keep_alive_ms = TIMEOUT_MS;
     start(&o);
     peer_connect(&p, port); /* says nothing */
     assert_int_equal(peer_read_to_end(&p), 0);
     peer_close(&p);
-    ask("GET / HTTP/1.1\r\nHost", 408, "408 Request Timeout\n");
-    ask("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhel", 408,
-        "408 Request Timeout\n");
-    peer_connect(&p, port); /* says nothing any more */
-    peer_send(&p, BELL_LIT("GET /facts/1 HTTP/1.1\r\nHost: a\r\n\r\n"));
+    ask_within(TIMEOUT_MS, "GET / HTTP/1.1\r\nHost", 408, "408 Request Timeout\n");
+    ask_within(TIMEOUT_MS, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhel", 408,
+               "408 Request Timeout\n");
+    peer_connect_saying(&p, port, BELL_LIT("GET /facts/1 HTTP/1.1\r\nHost: a\r\n\r\n"),
+                        TIMEOUT_MS); /* and nothing any more */
     assert_int_equal(read_answer(&p, body, sizeof body), 200);
     assert_int_equal(peer_read_to_end(&p), 0);
     peer_close(&p);
@@ -519,8 +524,7 @@ static void dribbling_does_not_buy_time(void **state)
     bell_http_options_init(&o);
     o.head_timeout_ms = 200;
     start(&o);
-    peer_connect(&p, port);
-    peer_send(&p, BELL_LIT("GET / HTTP/1.1\r\nX: "));
+    peer_connect_saying(&p, port, BELL_LIT("GET / HTTP/1.1\r\nX: "), o.head_timeout_ms);
     for (int i = 0; i < 40; i++) { /* a byte now and then, for four times as long */
         peer_send(&p, BELL_LIT("x"));
         (void)usleep(20000);

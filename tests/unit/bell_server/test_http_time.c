@@ -56,10 +56,17 @@ static void a_connection_has_its_whole_time_though_the_loop_has_slept(void **sta
     o.head_timeout_ms = 300;
     begin(&s, &o);
     service_start(&s, 1);
-    sleep_ms(600); /* nothing happens: the loop sleeps for longer than the time-out */
-    peer_connect(&p, s.port);
-    sleep_ms(100);
-    peer_send(&p, bell_slice_from(HELLO));
+    for (bool was_in_time = false; !was_in_time;) {
+        sleep_ms(600); /* nothing happens: the loop sleeps for longer than the time-out */
+        uint64_t begin_ms = now_ms();
+        peer_connect(&p, s.port);
+        sleep_ms(100);
+        peer_send(&p, bell_slice_from(HELLO));
+        was_in_time = now_ms() - begin_ms < o.head_timeout_ms;
+        if (!was_in_time) { /* this program was held up: once more */
+            peer_close(&p);
+        }
+    }
     assert_int_equal(read_answer(&p, body, sizeof body), 200);
     peer_close(&p);
     service_finish(&s);
@@ -110,10 +117,18 @@ static void silence_begins_when_the_answer_has_been_taken(void **state)
     o.keep_alive_ms = 1000;
     begin(&s, &o);
     service_start(&s, 1);
-    ask_big(&p, &s, "");
-    read_all(&p, BIG_BYTES - read_slowly(&p, 700));
-    sleep_ms(600);
-    peer_send(&p, bell_slice_from(HELLO));
+    for (bool was_in_time = false; !was_in_time;) {
+        ask_big(&p, &s, "");
+        size_t n = read_slowly(&p, 700);
+        uint64_t begin_ms = now_ms();
+        read_all(&p, BIG_BYTES - n);
+        sleep_ms(600);
+        peer_send(&p, bell_slice_from(HELLO));
+        was_in_time = now_ms() - begin_ms < o.keep_alive_ms;
+        if (!was_in_time) { /* this program was held up: once more */
+            peer_close(&p);
+        }
+    }
     assert_int_equal(read_answer(&p, body, sizeof body), 200);
     assert_int_equal(peer_read_to_end(&p), 0); /* and now the server ends it */
     peer_close(&p);
@@ -165,8 +180,8 @@ static void a_time_out_after_a_head_request_is_told_with_its_text(void **state)
     o.head_timeout_ms = 100;
     begin(&s, &o);
     service_start(&s, 1);
-    peer_connect(&p, s.port);
-    peer_send(&p, BELL_LIT("HEAD /hello HTTP/1.1\r\nHost: a\r\n\r\nGET /hel"));
+    peer_connect_saying(&p, s.port, BELL_LIT("HEAD /hello HTTP/1.1\r\nHost: a\r\n\r\nGET /hel"),
+                        o.head_timeout_ms);
     assert_int_equal(peer_read_head(&p, head, sizeof head), 200);
     assert_int_equal(read_answer(&p, body, sizeof body), 408);
     assert_string_equal(body, "408 Request Timeout\n");

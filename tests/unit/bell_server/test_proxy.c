@@ -16,7 +16,7 @@
 
 #define V2_SIGNATURE "\r\n\r\n\0\r\nQUIT\n"
 
-enum { BODY_BYTES = 512 };
+enum { BODY_BYTES = 512, PATIENT_MS = 20000, HURRIED_MS = 300 };
 
 static void who(struct bell_http_request *request, void *user)
 {
@@ -45,14 +45,15 @@ static void on_open(struct bell_ws_server *ws, bell_conn conn,
     bell_buf_finish(&text);
 }
 
-static void start(struct service *s, const char *proxy, bool proxy_protocol)
+static void start_with(struct service *s, const char *proxy, bool proxy_protocol,
+                       uint32_t head_timeout_ms)
 {
     static const struct bell_component component = {.on_open = on_open};
     bell_http_options http;
     bell_io_options options;
     struct bell_guard *guard;
     bell_http_options_init(&http);
-    http.head_timeout_ms = 300;
+    http.head_timeout_ms = head_timeout_ms;
     service_init(s, &http);
     service_add_websocket(s, &component, NULL);
     assert_int_equal(bell_guard_connections_create(1, 0, &guard), BELL_OK);
@@ -67,6 +68,11 @@ static void start(struct service *s, const char *proxy, bool proxy_protocol)
     assert_int_equal(bell_io_server_listen(s->io, "127.0.0.1:0"), BELL_OK);
     s->port = bell_io_server_port(s->io, 0);
     assert_int_equal(bell_io_server_start(s->io), BELL_OK);
+}
+
+static void start(struct service *s, const char *proxy, bool proxy_protocol)
+{
+    start_with(s, proxy, proxy_protocol, PATIENT_MS);
 }
 
 static void assert_who(struct peer *p, const char *fields, const char *expected)
@@ -229,10 +235,9 @@ static void a_listed_proxy_must_begin_with_a_header(void **state)
     };
     struct service s;
     struct peer p;
-    start(&s, "127.0.0.1", true);
+    start_with(&s, "127.0.0.1", true, HURRIED_MS);
     for (size_t i = 0; i < 3; i++) {
-        peer_connect(&p, s.port);
-        peer_send(&p, BAD[i]);
+        peer_connect_saying(&p, s.port, BAD[i], HURRIED_MS);
         assert_refused(&p);
         peer_close(&p);
     }

@@ -213,6 +213,8 @@ static void who_never_reads_costs_the_others_nothing(void **state)
     (void)state;
     bell_ws_options_init(&o);
     o.queue.max_bytes = QUEUE_BYTES;
+    o.heartbeat_ms = 0; /* nobody answers Pings, however long it takes */
+    o.idle_timeout_ms = 0;
     service_init(&s, NULL);
     service_add_websocket(&s, &COMPONENT, &o);
     service_start(&s, LOOPS);
