@@ -67,7 +67,7 @@ BELL_API void bell_guard_destroy(struct bell_guard *guard);
  * Only these origins ("https://shop.example", compared as RFC 6454 section 5 wants: scheme, host,
  * port); "same" stands for the host and port the request was sent to, by https when the client is
  * known to speak TLS (bell_http_request_is_secure), else by http or https. Others, and requests
- * without Origin, get 403. BELL_EINVAL, BELL_ENOMEM.
+ * without Origin, get 403. BELL_EINVAL one that is no origin, or more than 1,024; BELL_ENOMEM.
  */
 BELL_NODISCARD BELL_API bell_status bell_guard_origin_create(const char *const *origins,
                                                              size_t count, struct bell_guard **out);
@@ -86,7 +86,8 @@ BELL_NODISCARD BELL_API bell_status bell_guard_address_unblock(struct bell_guard
 
 /*
  * At most max_open connections from one address at a time (IPv6: from one /64); others get 429.
- * Peers of a Unix socket have none and are not counted.
+ * Peers of a Unix socket have none and are not counted. BELL_EINVAL when max_open is 0;
+ * BELL_ENOMEM.
  */
 BELL_NODISCARD BELL_API bell_status bell_guard_connections_create(uint32_t max_open,
                                                                   uint32_t retry_after_s,
@@ -94,7 +95,7 @@ BELL_NODISCARD BELL_API bell_status bell_guard_connections_create(uint32_t max_o
 
 /*
  * At most per_second messages of a connection in the long run and burst at once; above: Close 1008.
- * BELL_EINVAL when one of them is 0.
+ * BELL_EINVAL when one of them is 0; BELL_ENOMEM.
  */
 BELL_NODISCARD BELL_API bell_status bell_guard_rate_create(uint32_t per_second, uint32_t burst,
                                                            struct bell_guard **out);

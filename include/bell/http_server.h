@@ -68,8 +68,9 @@ BELL_API void bell_http_server_destroy(struct bell_http_server *http);
  * Routes, only before start. A pattern is a path whose segments are literal, ":name" (one segment)
  * or, as the last one, "*" (any rest). Literal segments win over ":name", that over "*". A path
  * that exists with other methods gives 405 with Allow. GET routes answer HEAD too. OPTIONS is
- * answered with Allow. BELL_EINVAL a bad pattern, BELL_EEXISTS, BELL_ENOMEM, BELL_ESTATE after
- * start.
+ * answered with Allow. BELL_EINVAL a method that is no token, a bad pattern, or one of over 1,024
+ * bytes or 16 names; no handler; BELL_EEXISTS, BELL_ELIMIT over 4,096 routes, BELL_ENOMEM,
+ * BELL_ESTATE after start.
  */
 typedef void (*bell_http_handler_fn)(struct bell_http_request *request, void *user);
 BELL_NODISCARD BELL_API bell_status bell_http_server_route(struct bell_http_server *http,
@@ -191,7 +192,11 @@ bell_http_server_files(struct bell_http_server *http, const char *prefix,
 
 /* The request. Everything is borrowed until the handler (or on_open, or the guard) returns. */
 BELL_API bell_slice bell_http_request_method(const struct bell_http_request *request);
-/* The path, percent-decoded and without dot segments; always begins with "/". */
+/*
+ * The path, percent-decoded and without dot segments; always begins with "/". Bytes from 0x80 on
+ * are as they came, so it need not be UTF-8. A path with an escaped "/", a backslash or a control
+ * character never gets here: 400.
+ */
 BELL_API bell_slice bell_http_request_path(const struct bell_http_request *request);
 /* What stood after "?", as it came; empty when nothing. */
 BELL_API bell_slice bell_http_request_query(const struct bell_http_request *request);

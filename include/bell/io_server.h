@@ -97,7 +97,7 @@ BELL_API void bell_io_server_destroy(struct bell_io_server *io);
  * the backlog until then.
  *
  * "ADDR:PORT"   "127.0.0.1:8080", "[::1]:8080", or ":8080" for every address, IPv6 and IPv4; port
- *               0 = any free one
+ *               0 = any free one. "localhost" is 127.0.0.1; other names are not looked up
  * "unix:PATH"   a Unix socket in the file system (options.unix_mode). A socket file which a server
  *               that is gone has left is replaced; ours is removed at the end. Peers have no
  *               address: see bell_http_request_peer
@@ -143,10 +143,10 @@ BELL_NODISCARD BELL_API bell_status bell_io_server_listen_fd(struct bell_io_serv
  * Unix socket that only this user may connect to (0600), for the one that will take over.
  *
  * Where one has, *taken becomes the number of its listeners: this server has their sockets now, in
- * the order of its listen calls, and the path; don't listen there again. What else belongs to a
- * listener is said anew (bell_io_server_secure). Once this one has started, the other
- * drains, with the times it had given here (bell_io_server_drain_spread). If this one ends before,
- * the other goes on.
+ * the order of its listen calls, and the path; don't listen there again, but where else you like.
+ * What else belongs to a listener is said anew (bell_io_server_secure). Once this one has started,
+ * the other drains, with the times it had given here (bell_io_server_drain_spread). If this one
+ * ends before, the other goes on.
  *
  * Waits up to some seconds: not on a loop. BELL_EAGAIN another process is about to take over;
  * BELL_EPROTO, BELL_ETIMEOUT whoever is there is no such server; BELL_ESTATE after a listen call;

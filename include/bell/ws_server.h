@@ -78,10 +78,10 @@ typedef struct {
  * on_drain    the queue of this connection has fallen to its low marks again, after it had passed a
  *             high one (bell_ws_queue_options); meanwhile the peer was not read
  * on_error    why the connection is about to fail: BELL_EPROTO (the peer broke the protocol),
- *             BELL_ELIMIT (a message or queue limit), BELL_ETIMEOUT (heartbeat), BELL_EIO (socket),
- *             BELL_ENOMEM (also: a message of another thread or for a topic could not be queued).
- *             It is the event's why later.
- *             on_close follows, from the engine, without further help.
+ *             BELL_ELIMIT (a message, a queue, or a guard refuses a message), BELL_ETIMEOUT
+ *             (heartbeat), BELL_EIO (socket), BELL_ENOMEM (also: a message of another thread or for
+ *             a topic could not be queued). It is the event's why later. on_close follows, from the
+ *             engine, without further help
  * on_close    last word; the handle is stale when it returns
  */
 struct bell_component {

@@ -59,7 +59,11 @@ static void walk_entry(struct walk *w, bell_slice text)
     }
 }
 
-/* The elements of a list; empty ones do not count (RFC 9110 section 5.6.1.2). */
+/*
+ * The elements of a list; empty ones do not count (RFC 9110 section 5.6.1.2). Quotes mean nothing
+ * here, unlike in bell_http_list_next: one that a client sends must not swallow what proxies
+ * append.
+ */
 static bool next_element(bell_slice *list, bell_slice *out)
 {
     while (list->n > 0) {

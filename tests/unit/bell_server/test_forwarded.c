@@ -99,6 +99,9 @@ static void the_walk_ends_at_the_first_that_is_not_listed(void **state)
         {"X-Forwarded-For: 192.0.2.1 10.0.0.7\r\n", "10.0.0.1"},
         {"X-Forwarded-For: \"192.0.2.1\"\r\n", "10.0.0.1"},
         {"X-Forwarded-For: 192.0.2.256\r\n", "10.0.0.1"},
+        /* A quote of the client's own does not swallow what the proxy has written behind it. */
+        {"X-Forwarded-For: \", 192.0.2.1\r\n", "192.0.2.1"},
+        {"X-Forwarded-For: \"10.0.0.7, 192.0.2.1\r\n", "192.0.2.1"},
         /* Some add a port. */
         {"X-Forwarded-For: 192.0.2.1:4711\r\n", "192.0.2.1"},
         {"X-Forwarded-For: [2001:db8::1]:4711\r\n", "2001:db8::1"},
