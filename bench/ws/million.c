@@ -38,7 +38,7 @@ enum {
     MAX_AT_ONCE = 2048,
     STDIN_NUMBER = -1,
     TURN_MS = 1000,
-    PATIENCE_TURNS = 30,
+    PATIENCE_S = 30, /* without any delivery */
 };
 
 static const double NS_PER_S = 1e9;
@@ -216,18 +216,22 @@ static void open_all(uint32_t at_once)
 static void broadcast(void)
 {
     uint64_t begin_ns = bell_clock_now_ns();
-    uint64_t heard = 0;
-    int quiet = 0;
+    uint64_t heard_ns = begin_ns;
     deliveries = 0;
     if (open_count < 2 || peers[0].is_lost ||
         send(peers[0].fd, content.frames, content.frame_bytes, MSG_NOSIGNAL) !=
             (ssize_t)content.frame_bytes) {
         fail("broadcast", "the first connection cannot send");
     }
-    while (deliveries < open_count - 1 && quiet < PATIENCE_TURNS && !is_ended) {
-        turn(TURN_MS);
-        quiet = deliveries == heard ? quiet + 1 : 0;
-        heard = deliveries;
+    while (deliveries < open_count - 1 && !is_ended) {
+        uint64_t before = deliveries;
+        turn(TURN_MS); /* may have brought Pings only */
+        uint64_t now_ns = bell_clock_now_ns();
+        if (deliveries > before) {
+            heard_ns = now_ns;
+        } else if ((double)(now_ns - heard_ns) > PATIENCE_S * NS_PER_S) {
+            break;
+        }
     }
     printf("{\"event\": \"broadcast\", \"deliveries\": %" PRIu64 ", \"lost\": %" PRIu32
            ", \"pings\": %" PRIu64 ", \"seconds\": %.3f}\n",

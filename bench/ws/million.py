@@ -210,9 +210,14 @@ def main() -> int:
         print("\n".join(lines), flush=True)
         if options.write:
             report.write_section(f"million {back_end}", lines)
-        wrong = [b for b in found["broadcasts"] if b["deliveries"] != found["count"] - found["servers"] or b["lost"]]
-        if wrong or found["lost"]:
-            print(f"million: {kind.title}: connections or messages were lost", file=sys.stderr)
+        due = found["count"] - found["servers"]
+        for number, came in enumerate(found["broadcasts"], 1):
+            if came["deliveries"] != due or came["lost"]:
+                print(f"million: {kind.title}: broadcast {number}: {came['deliveries']:,} of {due:,} came in "
+                      f"{came['seconds']:.2f} s, {came['lost']} connections lost", file=sys.stderr)
+                status = 1
+        if found["lost"]:
+            print(f"million: {kind.title}: {found['lost']} connections lost while opening", file=sys.stderr)
             status = 1
     return status
 
