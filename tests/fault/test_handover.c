@@ -73,6 +73,20 @@ static void expect_served(uint16_t port)
     peer_close(&p);
 }
 
+/* The one to be taken over, at TCP and, with LISTENERS listeners, at the Unix socket; its port. */
+static uint16_t begin(struct service *first, uint32_t threads, size_t listeners)
+{
+    size_t taken = 7;
+    assert_int_equal(make(first, threads, &taken), BELL_OK);
+    assert_int_equal(taken, 0);
+    assert_int_equal(bell_io_server_listen(first->io, "127.0.0.1:0"), BELL_OK);
+    if (listeners == LISTENERS) {
+        assert_int_equal(bell_io_server_listen(first->io, unix_address), BELL_OK);
+    }
+    assert_int_equal(bell_io_server_start(first->io), BELL_OK);
+    return bell_io_server_port(first->io, 0);
+}
+
 /* The lowest descriptor that is free. */
 static int free_descriptor(void)
 {
@@ -86,13 +100,8 @@ static void taking_over_fails_cleanly_at_each_allocation(void **state)
 {
     (void)state;
     struct service first;
-    size_t taken = 7;
-    assert_int_equal(make(&first, 2, &taken), BELL_OK);
-    assert_int_equal(taken, 0);
-    assert_int_equal(bell_io_server_listen(first.io, "127.0.0.1:0"), BELL_OK);
-    assert_int_equal(bell_io_server_listen(first.io, unix_address), BELL_OK);
-    assert_int_equal(bell_io_server_start(first.io), BELL_OK);
-    uint16_t port = bell_io_server_port(first.io, 0);
+    size_t taken;
+    uint16_t port = begin(&first, 2, LISTENERS);
     expect_served(port);
     int64_t nth = 0;
     bool failed;
@@ -128,9 +137,7 @@ static void a_failed_take_leaves_no_descriptor(void **state)
     (void)state;
     struct service first;
     size_t taken;
-    assert_int_equal(make(&first, 1, &taken), BELL_OK);
-    assert_int_equal(bell_io_server_listen(first.io, "127.0.0.1:0"), BELL_OK);
-    assert_int_equal(bell_io_server_start(first.io), BELL_OK);
+    (void)begin(&first, 1, 1);
     int rest = free_descriptor();
     for (int64_t nth = 1; nth < 12; nth++) {
         struct service next;
@@ -208,13 +215,8 @@ static void taking_over_fails_cleanly_at_each_call(void **state)
         {CALL_ACCEPT, ECONNABORTED, 1, BELL_OK, false},
     };
     struct service first;
-    size_t taken;
     (void)state;
-    assert_int_equal(make(&first, 2, &taken), BELL_OK);
-    assert_int_equal(bell_io_server_listen(first.io, "127.0.0.1:0"), BELL_OK);
-    assert_int_equal(bell_io_server_listen(first.io, unix_address), BELL_OK);
-    assert_int_equal(bell_io_server_start(first.io), BELL_OK);
-    uint16_t port = bell_io_server_port(first.io, 0);
+    uint16_t port = begin(&first, 2, LISTENERS);
     expect_served(port);
     int before = descriptors();
     for (size_t i = 0; i < COUNT_OF(ROWS); i++) {
@@ -242,12 +244,8 @@ static void descriptors_that_cannot_be_made_ready_are_closed(void **state)
         {CALL_SETSOCKOPT, ENOMEM, 3, BELL_OK, true},
     };
     struct service first;
-    size_t taken;
     (void)state;
-    assert_int_equal(make(&first, 2, &taken), BELL_OK);
-    assert_int_equal(bell_io_server_listen(first.io, "127.0.0.1:0"), BELL_OK);
-    assert_int_equal(bell_io_server_start(first.io), BELL_OK);
-    uint16_t port = bell_io_server_port(first.io, 0);
+    uint16_t port = begin(&first, 2, 1);
     int before = descriptors();
     for (size_t i = 0; i < COUNT_OF(ROWS); i++) {
         assert_true(take_over_once(&ROWS[i], ROWS[i].first, port, 1));
@@ -268,13 +266,9 @@ static void who_cannot_say_that_it_runs_does_not_run(void **state)
     } ROWS[] = {{ENOBUFS, BELL_ENOMEM}, {ENOMEM, BELL_ENOMEM}, {EAGAIN, BELL_EIO}};
     struct service first;
     struct service next;
-    size_t taken = 7;
+    size_t taken;
     (void)state;
-    assert_int_equal(make(&first, 2, &taken), BELL_OK);
-    assert_int_equal(bell_io_server_listen(first.io, "127.0.0.1:0"), BELL_OK);
-    assert_int_equal(bell_io_server_listen(first.io, unix_address), BELL_OK);
-    assert_int_equal(bell_io_server_start(first.io), BELL_OK);
-    uint16_t port = bell_io_server_port(first.io, 0);
+    uint16_t port = begin(&first, 2, LISTENERS);
     int before = descriptors();
     for (size_t i = 0; i < COUNT_OF(ROWS); i++) {
         const fault f = {CALL_SEND, ROWS[i].error, 1, 1, 1, true};
@@ -305,10 +299,7 @@ static void who_finds_nobody_to_say_it_to_runs(void **state)
     struct service next;
     size_t taken;
     (void)state;
-    assert_int_equal(make(&first, 1, &taken), BELL_OK);
-    assert_int_equal(bell_io_server_listen(first.io, "127.0.0.1:0"), BELL_OK);
-    assert_int_equal(bell_io_server_start(first.io), BELL_OK);
-    uint16_t port = bell_io_server_port(first.io, 0);
+    uint16_t port = begin(&first, 1, 1);
     assert_int_equal(make(&next, 1, &taken), BELL_OK);
     destroy(&first);
     assert_int_equal(bell_io_server_start(next.io), BELL_OK);
